@@ -1,0 +1,98 @@
+"""The best way through a row's candidates: which of them are its digits, and how sure that is.
+
+Over-segmentation and a search over the lattice of segments: Matan, Burges, LeCun, Denker, "Multi-digit recognition
+using a space displacement neural network", 1992; Fenrich, "Segmentation of automatically located handwritten
+words", 1991. Here each node's best path is kept (Bellman), since a candidate's score does not depend on the others.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from edge.arrays import F32
+from edge.imaging.candidates import Candidate
+from edge.row import UNREADABLE, Digit
+
+# Of the row's digit height: what is lower is a dot, a comma, a dash or dirt, whatever shape it has.
+_LOWEST_DIGIT = 0.5
+_FLATTEST_DIGIT = 1.6  # width over height above which something lies in the row that is no single digit
+
+# Natural logarithms of what it costs to leave a stroke out. A small one is often dirt or punctuation; a tall one
+# that is no digit must look like none, and still costs, so that two halves of a digit are joined, not thrown away.
+_LEAVE_SMALL = -0.9
+_LEAVE_TALL = -2.0  # for each digit that would find room in it
+_WIDTH = 0.65  # of a digit, by the row's digit height
+
+# Most strokes are one digit: what a cut through one costs on either side of it.
+_CUT = -1.0
+
+LEAST_CONFIDENCE = 0.3
+"""A digit whose probability is lower is `?`: it is more likely wrong than right."""
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """digits: left to right, boxes in the row's pixels; confidence: of the whole, in [0, 1]."""
+
+    digits: tuple[Digit, ...]
+    confidence: float
+
+
+def decode(
+    candidates: Sequence[Candidate], log_probs: F32, labels: Sequence[str], reject: int | None, height: float
+) -> Decoded:
+    """The most probable reading of one row.
+
+    log_probs: float32 [len(candidates), K] over `labels`; reject: which label is no digit, if any is;
+    height: the row's digit height in pixels.
+    """
+    nodes = max((c.end for c in candidates), default=0)
+    best = np.full(nodes + 1, -np.inf)
+    best[0] = 0.0
+    back: list[tuple[int, Digit | None]] = [(0, None)] * (nodes + 1)
+    for candidate, row in sorted(zip(candidates, log_probs, strict=True), key=lambda pair: pair[0].end):
+        for score, digit in _readings(candidate, row, labels, reject, height):
+            total = best[candidate.start] + score
+            if total > best[candidate.end]:
+                best[candidate.end] = total
+                back[candidate.end] = (candidate.start, digit)
+    digits: list[Digit] = []
+    node = nodes
+    while node > 0:
+        node, digit_here = back[node]
+        if digit_here is not None:
+            digits.append(digit_here)
+    digits.reverse()
+    confidence = float(np.prod([digit.confidence for digit in digits])) if digits else 0.0
+    return Decoded(tuple(digits), confidence)
+
+
+def _readings(
+    candidate: Candidate, log_probs: F32, labels: Sequence[str], reject: int | None, height: float
+) -> list[tuple[float, Digit | None]]:
+    """What a candidate can stand for: (score, digit), the digit None where its strokes are left out."""
+    _, _, w, h = candidate.box
+    alone = candidate.whole
+    cuts = _CUT * candidate.cut_ends
+    if h < _LOWEST_DIGIT * height:
+        return [(_LEAVE_SMALL, None)] if alone else []
+    no_digit = float(log_probs[reject]) if reject is not None else -np.inf
+    readings: list[tuple[float, Digit | None]] = []
+    probable = [i for i in range(len(labels)) if i != reject]
+    label = max(probable, key=lambda i: float(log_probs[i]))
+    probability = float(np.exp(log_probs[label]))
+    if probability >= LEAST_CONFIDENCE:
+        readings.append((cuts + float(log_probs[label]), Digit(labels[label], probability, candidate.box)))
+    if alone:
+        # Something as tall as a digit that is none of the labels, or two that touch: there, but not read.
+        unread = None if w > _FLATTEST_DIGIT * h and _is_stroke(candidate) else Digit(UNREADABLE, 0.0, candidate.box)
+        digits = max(1.0, w / (_WIDTH * height))
+        readings.append((_LEAVE_TALL * digits + max(no_digit, float(np.log(LEAST_CONFIDENCE))), unread))
+    return readings
+
+
+def _is_stroke(candidate: Candidate) -> bool:
+    """Whether a flat candidate is a plain stroke, a dash or rule, and no run of digits that touch."""
+    _, _, w, h = candidate.box
+    return w > 5 * h

@@ -1,0 +1,67 @@
+"""What may be one digit: runs of neighbouring strokes of a row.
+
+A row's pieces, left to right, are the edges between nodes 0 to n of a lattice; a candidate spans from one node to a
+later one. A piece is a whole stroke, or a part of one that may hold several digits and was cut.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from edge.imaging.components import Component, union
+
+_MOST_PIECES = 4  # a five of two strokes, broken once more by a thin pen or a ruled line, and a speck
+# Of the row's digit height:
+_WIDEST = 1.4
+_TALLEST = 1.5
+_NEAREST = 0.12
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """start, end: nodes of the lattice, start < end; pieces: what it is made of; box: x, y, w, h in pixels;
+    cut_ends: how many of its two ends are cuts through a stroke, 0 to 2; whole: whether it is one whole stroke.
+    """
+
+    start: int
+    end: int
+    pieces: tuple[Component, ...]
+    box: tuple[int, int, int, int]
+    cut_ends: int
+    whole: bool
+
+
+def find_candidates(strokes: Sequence[Sequence[Component]], height: float) -> list[Candidate]:
+    """Each piece alone, each stroke whole, and every run of up to four pieces that could be one digit.
+
+    strokes: a row's, ordered by horizontal centre, each as its pieces; height: of the row's digits, pixels.
+    """
+    pieces = [piece for stroke in strokes for piece in stroke]
+    inside = {0: False}  # by node: whether it lies inside a stroke
+    for stroke in strokes:
+        first = len(inside) - 1
+        inside |= {first + i: i < len(stroke) for i in range(1, len(stroke) + 1)}
+    found = []
+    for start in range(len(pieces)):
+        for end in range(start + 1, len(pieces) + 1):
+            run = tuple(pieces[start:end])
+            box = union(run)
+            whole = not inside[start] and not inside[end] and all(inside[node] for node in range(start + 1, end))
+            if end - start > 1 and not whole:
+                if end - start > _MOST_PIECES or box[2] > _WIDEST * height or box[3] > _TALLEST * height:
+                    if end - start > _MOST_PIECES and not inside[end]:
+                        break
+                    continue
+                if not _near(run, _NEAREST * height):
+                    continue
+            found.append(Candidate(start, end, run, box, inside[start] + inside[end], whole))
+    return found
+
+
+def _near(run: Sequence[Component], gap: float) -> bool:
+    """Whether each piece overlaps, in width, the ones before it, or leaves no more than `gap` to them."""
+    right = run[0].right
+    for piece in run[1:]:
+        if piece.x > right + gap:
+            return False
+        right = max(right, piece.right)
+    return True

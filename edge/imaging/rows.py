@@ -1,0 +1,193 @@
+"""Rows: strokes side by side whose heights and baselines agree."""
+
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import cv2
+import numpy as np
+
+from edge.arrays import F64, U8
+from edge.imaging.components import Component, cut_out, union
+
+# Of the row's digit height, all by which neighbours may differ and still be one row.
+_GAP = 2.2
+_OVERLAP = 0.45
+_SMALLEST = 0.42
+_TALLEST = 2.3
+_BAND = 0.75  # above and below a stroke's middle, where a small stroke belongs to its row
+_FAR = 1.2  # a gap within a row: groups of digits stand apart, but not as far as this
+_FAR_BY_GAPS = 3.0  # times the median gap
+_ENOUGH = 3  # strokes in a row before its pen can be told
+_BROADER = 2.2  # times the row's median breadth of the pen
+
+
+@dataclass
+class RowOfStrokes:
+    """body: strokes as tall as digits, left to right; marks: smaller strokes among them, in no order."""
+
+    body: list[Component]
+    marks: list[Component] = field(default_factory=list)
+
+    @property
+    def height(self) -> float:
+        """Median height of the body, pixels."""
+        return float(np.median([c.h for c in self.body]))
+
+    @property
+    def angle(self) -> float:
+        """Slope of the row in radians, positive where it falls to the right; 0 for fewer than three strokes."""
+        if len(self.body) < 3:
+            return 0.0
+        # Boxes' lower and upper edges both follow the row; single tall or low digits pull little on a robust fit.
+        points = np.array([[c.centre[0], c.y + share * c.h] for c in self.body for share in (0.0, 1.0)], np.float32)
+        points[0::2, 1] += self.height / 2
+        points[1::2, 1] -= self.height / 2
+        vx, vy, _, _ = cv2.fitLine(points, cv2.DIST_HUBER, 0, 0.01, 0.01).ravel()
+        return float(np.arctan2(vy, vx)) if vx >= 0 else float(np.arctan2(-vy, -vx))
+
+    def strokes(self) -> list[Component]:
+        """Body and marks by their horizontal centres."""
+        return sorted(self.body + self.marks, key=lambda c: c.centre[0])
+
+
+def find_rows(components: list[Component], least: int = 8) -> list[RowOfStrokes]:
+    """Group strokes at least `least` pixels tall into rows, top to bottom; lesser ones join the row they lie in.
+
+    Strokes are taken left to right; each joins the row whose last stroke it overlaps most in height, so that a row
+    may slope or bend.
+    """
+    body = sorted((c for c in components if c.h >= least), key=lambda c: c.x)
+    small = [c for c in components if c.h < least]
+    rows: list[RowOfStrokes] = []
+    # Only rows that end near enough to be continued are compared: a page of noise has thousands.
+    open_rows: list[RowOfStrokes] = []
+    for component in body:
+        open_rows = [row for row in open_rows if component.x - _end(row) <= _GAP * max(_tallest(row), component.h)]
+        fitting = [
+            (fit, i)
+            for i, row in enumerate(open_rows)
+            if abs(row.body[-1].y - component.y) <= _TALLEST * component.h and (fit := _fit(row, component)) > 0
+        ]
+        if fitting:
+            open_rows[max(fitting)[1]].body.append(component)
+        else:
+            rows.append(RowOfStrokes([component]))
+            open_rows.append(rows[-1])
+    rows = [part for row in _merged(rows) for part in _parted(row)]
+    result = []
+    for row in rows:
+        tall = float(np.median(sorted((c.h for c in row.body), reverse=True)[: (len(row.body) + 1) // 2]))
+        small += [c for c in row.body if c.h < _SMALLEST * tall]
+        result.append(RowOfStrokes([c for c in row.body if c.h >= _SMALLEST * tall]))
+    _place_marks(result, small)
+    return sorted(result, key=lambda row: float(np.median([c.centre[1] for c in row.body])))
+
+
+def _fit(row: RowOfStrokes, component: Component) -> float:
+    """How well a stroke continues a row: 0 not at all, to 1."""
+    last = row.body[-3:]
+    height = max(c.h for c in last)
+    best = 0.0
+    for neighbour in last:
+        gap = component.x - neighbour.right
+        taller, lower = max(component.h, neighbour.h), min(component.h, neighbour.h)
+        overlap = min(component.bottom, neighbour.bottom) - max(component.y, neighbour.y)
+        if gap <= _GAP * max(height, component.h) and taller <= _TALLEST * lower and overlap >= _OVERLAP * lower:
+            best = max(best, overlap / taller * (1 - max(gap, 0) / (3 * _GAP * taller)))
+    return best
+
+
+def _end(row: RowOfStrokes) -> int:
+    return max(c.right for c in row.body[-3:])
+
+
+def _tallest(row: RowOfStrokes) -> int:
+    return max(c.h for c in row.body[-3:])
+
+
+def _merged(rows: list[RowOfStrokes]) -> list[RowOfStrokes]:
+    """Rows that turned out to be one: each stroke of the one lies within the height of a near one of the other."""
+    rows = sorted(rows, key=lambda row: -len(row.body))
+    kept: list[RowOfStrokes] = []
+    boxes = np.empty((len(rows), 4))  # of the kept: left, top, right, bottom
+    heights = np.empty(len(rows))
+    for row in rows:
+        x, y, w, h = union(row.body)
+        reach = 1.5 * heights[: len(kept)]
+        left, top, right, bottom = boxes[: len(kept)].T
+        around = (left - reach <= x + w) & (right + reach >= x) & (top <= y + h) & (bottom >= y)
+        for i in np.flatnonzero(around):
+            if _within(row, kept[i], float(reach[i])):
+                kept[i].body = sorted(kept[i].body + row.body, key=lambda c: c.x)
+                break
+        else:
+            boxes[len(kept)] = x, y, x + w, y + h
+            heights[len(kept)] = row.height
+            kept.append(row)
+    return kept
+
+
+def _within(row: RowOfStrokes, other: RowOfStrokes, reach: float) -> bool:
+    near = [c for c in other.body if any(abs(c.centre[0] - d.centre[0]) < reach for d in row.body)]
+    return bool(near) and all(
+        any(min(c.bottom, d.bottom) - max(c.y, d.y) >= 0.7 * d.h and d.h <= 1.3 * c.h for c in near) for d in row.body
+    )
+
+
+def _parted(row: RowOfStrokes) -> list[RowOfStrokes]:
+    """A row in parts where a gap is much wider than its others: what stands far off is something else."""
+    gaps = np.array([right.x - max(c.right for c in row.body[: i + 1]) for i, right in enumerate(row.body[1:])])
+    if len(gaps) < _ENOUGH:
+        return [row]
+    wide = gaps > max(_FAR * row.height, _FAR_BY_GAPS * float(np.median(gaps)))
+    ends = [0, *(np.flatnonzero(wide) + 1), len(row.body)]
+    return [RowOfStrokes(row.body[start:end]) for start, end in pairwise(ends)]
+
+
+def _place_marks(rows: list[RowOfStrokes], small: list[Component]) -> None:
+    """Give each small stroke to the row whose band it lies in: broken-off parts of digits, dots, commas, dashes."""
+    if not rows:
+        return
+    heights = np.array([row.height for row in rows])
+    left, top, width, tall = np.array([union(row.body) for row in rows], np.float64).T
+    for component in small:
+        x, y = component.centre
+        beside = (left - heights <= x) & (x <= left + width + heights)
+        level = (top - heights <= y) & (y <= top + tall + heights)
+        for i in np.flatnonzero(beside & level):
+            near = min(rows[i].body, key=lambda c: abs(c.centre[0] - x))
+            if abs(near.centre[0] - x) <= near.w / 2 + heights[i] and abs(near.centre[1] - y) <= _BAND * heights[i]:
+                rows[i].marks.append(component)
+                break
+
+
+def without_blots(row: RowOfStrokes, mask: U8) -> RowOfStrokes:
+    """The row without what a much broader pen would have drawn: fingers, edges of things, shadows beside the digits.
+
+    mask: uint8 [H, W], the ink the row was found in.
+    """
+    if len(row.body) < _ENOUGH:
+        return row
+    widths = np.array([_pen_width(component, mask) for component in row.body])
+    keep = widths <= _BROADER * np.median(widths)
+    return RowOfStrokes([c for c, kept in zip(row.body, keep, strict=True) if kept], row.marks)
+
+
+def _pen_width(component: Component, mask: U8) -> float:
+    """Mean breadth of a stroke in pixels: twice its area over its boundary, holes' boundaries too."""
+    ink = cut_out(mask, [component])
+    contours, _ = cv2.findContours(ink, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+    around = sum(cv2.arcLength(contour, True) for contour in contours)
+    return 2 * cv2.countNonZero(ink) / max(around, 1.0)
+
+
+def straighten(row: RowOfStrokes) -> F64 | None:
+    """The rotation that makes a sloping row level, float64 [2, 3] from picture to row; None where it is level."""
+    angle = row.angle
+    if abs(angle) < np.deg2rad(2.5):
+        return None
+    points = np.concatenate([contour.reshape(-1, 2) for c in row.strokes() for contour in c.contours])
+    turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    turned = points @ turn.T
+    offset = 2 - turned.min(0)
+    return np.hstack([turn, offset[:, None]])

@@ -1,0 +1,37 @@
+"""What a reader returns: rows of digits. Frozen, plain, and free of arrays, so it can be logged, compared, sent."""
+
+from dataclasses import dataclass
+
+UNREADABLE = "?"
+"""Stands in a text for a digit that is there but could not be read. Nothing is guessed silently."""
+
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Digit:
+    """One digit of a row.
+
+    text: its label, or `?` where something digit-sized could not be read as one.
+    confidence: probability in [0, 1] that `text` is right; 0 for `?`.
+    box: upright bounding box (x, y, width, height) in pixels of the picture it was read from.
+    """
+
+    text: str
+    confidence: float
+    box: tuple[int, int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of digits, left to right as written.
+
+    text: the digits' texts joined.
+    confidence: probability in [0, 1] that the whole of `text` is right.
+    quad: the row's corners in pixels of the picture, clockwise from the top left as the row is read.
+    """
+
+    text: str
+    confidence: float
+    digits: tuple[Digit, ...]
+    quad: tuple[Point, Point, Point, Point]
