@@ -1,0 +1,207 @@
+"""`digitd` on the command line. Each command's module is imported when that command runs, so that help is
+quick.
+"""
+
+import re
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from edge.errors import ConfigError, DigitdError
+
+GROUP = "digitd.commands"
+
+app = typer.Typer(
+    name="digitd",
+    help="Reads rows of digits, handwritten first, from pictures and films.",
+    epilog="Example: digitd read scans/ --format csv --out readings.csv",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,  # rich costs 0.15 s
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Model = Annotated[Path | None, typer.Option("--model", metavar="FILE", help="Model file; the one shipped by default.")]
+Provider = Annotated[
+    Literal["auto", "cpu", "cuda"],
+    typer.Option(help="What ONNX Runtime runs on; auto takes CUDA where it can be had."),
+]
+Threads = Annotated[
+    int | None,
+    typer.Option(min=1, max=1024, help="Threads of one inference; all cores of this process by default."),
+]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"digitd {version('digitd')}")
+        raise typer.Exit
+
+
+@app.callback()
+def digitd(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def read(
+    paths: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="PATH",
+            help="Pictures, films, folders, quoted patterns as 'scans/*.png', or - for a picture piped in.",
+        ),
+    ],
+    format: Annotated[
+        Literal["table", "jsonl", "csv"],
+        typer.Option("--format", "-f", help="How results are written: for the eye, or one JSON object a picture."),
+    ] = "table",
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write results there, as they come.")
+    ] = None,
+    annotate: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Write a copy of each picture there, with what was read drawn on it."),
+    ] = None,
+    recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Take folders' folders too.")] = False,
+    every: Annotated[
+        float,
+        typer.Option(metavar="SECONDS", min=0.0, help="Of films, take a frame every so often; 0 for all."),
+    ] = 1.0,
+    model: Model = None,
+    provider: Provider = "auto",
+    threads: Threads = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
+) -> None:
+    """Read the rows of digits in pictures.
+
+    Results come in the order of the inputs, a picture's rows from top to bottom, each with the
+    probability that all of it is right. An unreadable digit is ?. What cannot be read is named on
+    standard error and in the results, and the rest is still read.
+
+    \b
+    Examples:
+      digitd read meter.jpg
+      digitd read scans/ --recursive --format csv --out readings.csv
+      digitd read 'scans/*.png' film.mp4 --every 2 --format jsonl
+      digitd read photo.jpg --annotate looked-at/
+      cat photo.jpg | digitd read -
+
+    \b
+    Exit codes: 0 all read, 1 some inputs failed, 2 usage, 78 bad model file or provider.
+    """
+    from edge.commands import read as command
+    from edge.recogniser import EngineConfig
+
+    request = command.Request(paths, format, out, annotate, recursive, every, quiet)
+    raise typer.Exit(command.run(request, model, EngineConfig(provider, threads)))
+
+
+@app.command()
+def doctor(
+    model: Model = None,
+    provider: Provider = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Examine this machine: versions, model, provider, cameras, OpenCV; and say what to do about each
+    problem.
+
+    \b
+    Examples:
+      digitd doctor
+      digitd doctor --provider cuda
+      digitd doctor --json
+
+    \b
+    Exit codes: 0 digitd can read here, 78 it cannot.
+    """
+    from edge.commands import doctor as command
+
+    raise typer.Exit(command.run(model, provider, as_json))
+
+
+BUILT_IN = ("read", "doctor")
+
+
+def main() -> None:
+    """The console script. Errors a user can mend are one line; so are our own faults, without
+    DIGITD_DEBUG=1.
+    """
+    from edge.commands.console import DEBUG, REPORT_HINT, complain, speak_utf8
+
+    speak_utf8()
+    try:
+        if sys.argv[1:2] not in [[name] for name in BUILT_IN]:
+            add_commands_of_other_packages()
+        app(prog_name="digitd")
+    except DigitdError as error:
+        complain(str(error))
+        sys.exit(error.exit_code)
+    except Exception as fault:
+        if DEBUG:
+            raise
+        complain(f"unexpected {type(fault).__name__} ({fault}); {REPORT_HINT}")
+        sys.exit(1)
+
+
+def add_commands_of_other_packages() -> None:
+    """Adds what installed packages name in their entry points: a function of Typer's kind, or a Typer app."""
+    for name, target in sorted(set(entry_points())):
+        if name in BUILT_IN:
+            continue
+        module, _, attribute = target.partition(":")
+        try:
+            command: Any = getattr(import_module(module), attribute)
+        except Exception as error:  # one package's fault must not take the others' commands away
+            command = _broken(name, module, error)
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=name)
+        else:
+            app.command(name)(command)
+
+
+def entry_points() -> Iterator[tuple[str, str]]:
+    """(name, "module:attribute") of each entry point in the group, from the installed packages' files.
+
+    `importlib.metadata` would say the same, and takes a quarter of the time that help may take to be
+    imported.
+    """
+    seen: set[str] = set()
+    for folder in sys.path:
+        try:
+            packages = sorted(path for path in Path(folder).iterdir() if path.suffix in (".dist-info", ".egg-info"))
+        except OSError:
+            continue
+        for package in packages:
+            if package.name in seen:
+                continue
+            try:
+                text = (package / "entry_points.txt").read_text(encoding="utf-8")
+            except (OSError, UnicodeError):
+                continue
+            seen.add(package.name)
+            section = re.search(rf"^\[{re.escape(GROUP)}\]\s*$(.*?)(?=^\[|\Z)", text, re.MULTILINE | re.DOTALL)
+            if section:
+                yield from re.findall(r"^\s*([\w.-]+)\s*=\s*([\w.]+:\w+)", section[1], re.MULTILINE)
+
+
+def _broken(name: str, module: str, error: Exception) -> Any:
+    def command() -> None:
+        raise ConfigError(
+            f"{name}: its package does not load ({type(error).__name__}: {error}); "
+            f"reinstall the package that holds {module}"
+        )
+
+    command.__doc__ = f"(does not load: {type(error).__name__})"
+    return command
