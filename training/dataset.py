@@ -1,0 +1,187 @@
+"""Batches: digits and what is no digit, augmented and normalised as the box does it.
+
+Every batch is made from (seed, epoch, index), so that a run can be repeated.
+"""
+
+import hashlib
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+from tqdm import tqdm
+
+from edge.arrays import U8, u8
+from edge.imaging.normalise import normalise
+from edge.model_card import REJECT, Data
+from training import segments
+from training.augment import GENTLE, Augmentation
+from training.hands import Hands
+from training.mnist import Mnist
+from training.recipe import Recipe
+from training.synth.glyphs import DIGITS, MARKS
+from training.synth.strokes import HandStyle, draw_hand
+
+LABELS = (*"0123456789", REJECT)
+NO_DIGIT = LABELS.index(REJECT)
+
+Samples = tuple[U8, np.ndarray]
+"""crops uint8 [N, 28, 28] and labels int64 [N], indices into LABELS."""
+
+# Alone, without a row beside them, these are ones, fours or too small to tell: the row's geometry has to.
+LIKE_DIGITS = {"slash", "backslash", "left bracket", "right bracket", "comma", "Y"}
+NO_DIGITS = tuple(kind for kind in MARKS if kind not in LIKE_DIGITS)
+
+Made = tuple[U8, int]
+
+STOCKED = 3
+"""Epochs' worth of samples in stock. With one epoch's, shown again in all 16, the network learnt them by heart: its
+loss on held-out ones rose from epoch 9 on.
+"""
+
+
+class Batches(Dataset[tuple[Tensor, Tensor]]):
+    """The batches of a whole run, by step: in each epoch every digit of MNIST once, in an order of its own, and
+    beside them what the recipe's mix says.
+
+    MNIST's digits are augmented anew each time. The others, which cost more to make than to learn from, are drawn
+    from `pool`, a stock of each kind.
+    """
+
+    def __init__(self, digits: Mnist, pool: dict[str, Samples], recipe: Recipe) -> None:
+        self.digits, self.pool, self.recipe = digits, pool, recipe
+
+    @property
+    def per_epoch(self) -> int:
+        return len(self.digits) // self.recipe.mix.mnist
+
+    def __len__(self) -> int:
+        return self.recipe.epochs * self.per_epoch
+
+    def __getitem__(self, step: int) -> tuple[Tensor, Tensor]:
+        if not 0 <= step < len(self):
+            raise IndexError(step)
+        cv2.setNumThreads(1)  # the crops are small, and the cores belong to the network
+        recipe, mix = self.recipe, self.recipe.mix
+        epoch, index = divmod(step, self.per_epoch)
+        rng = np.random.default_rng([recipe.seed, 1 + epoch, index])
+        order = np.random.default_rng([recipe.seed, 1 + epoch]).permutation(len(self.digits))
+        chosen = order[index * mix.mnist : (index + 1) * mix.mnist]
+        augment = Augmentation()
+        digits = []
+        for digit, way in zip(self.digits.images[chosen], rng.random(mix.mnist), strict=True):
+            if way < recipe.plain:
+                digits.append(digit)
+            elif way < recipe.plain + recipe.gentle:
+                digits.append(normalise(GENTLE.bent(digit, rng)))
+            else:
+                digits.append(normalise(augment(digit, rng)))
+        crops, labels = [np.stack(digits)], [self.digits.labels[chosen].astype(np.int64)]
+        for kind, (stock, truth) in self.pool.items():
+            drawn = rng.integers(len(stock), size=getattr(mix, kind))
+            crops.append(stock[drawn])
+            labels.append(truth[drawn])
+        return torch.from_numpy(np.concatenate(crops)), torch.from_numpy(np.concatenate(labels))
+
+
+def stock(digits: Mnist, hands: list[Hands], recipe: Recipe, seed: int, each: int | None = None) -> dict[str, Samples]:
+    """Augmented samples of every kind in the recipe's mix that is not MNIST's digits as they are.
+
+    each: how many of a kind; None makes as many as STOCKED epochs show of it.
+    """
+    rng = np.random.default_rng([recipe.seed, 0, seed])
+    augment = Augmentation()
+    made: dict[str, Samples] = {}
+    steps = len(digits) // recipe.mix.mnist
+    kinds = {kind: make for kind, make in makers(digits, hands).items() if getattr(recipe.mix, kind)}
+    for kind, make in tqdm(kinds.items(), "making samples", unit="kind", dynamic_ncols=True, leave=False):
+        count = each or STOCKED * steps * getattr(recipe.mix, kind)
+        crops, labels = np.empty((count, 28, 28), np.uint8), np.empty(count, np.int64)
+        for i in range(count):
+            ink, labels[i] = make(rng)
+            crops[i] = normalise(augment(ink, rng))
+        made[kind] = crops, labels
+    return made
+
+
+def makers(digits: Mnist, hands: list[Hands]) -> dict[str, Callable[[np.random.Generator], Made]]:
+    """How to make one sample of each kind that is not an MNIST digit, by its name in the recipe's mix."""
+    foreign = [(ink, int(label)) for one in hands for ink, label in zip(one.inks, one.labels, strict=True)]
+
+    def digit(rng: np.random.Generator) -> Made:
+        """A digit to make others from: mostly MNIST's, else of another hand or the stroke model."""
+        if rng.random() < 0.35:
+            return other_hands(rng) if foreign and rng.random() < 0.5 else strokes(rng)
+        index = rng.integers(len(digits))
+        return digits.images[index], int(digits.labels[index])
+
+    def neighbours(rng: np.random.Generator) -> tuple[segments.Pair, int, int]:
+        (left, left_label), (right, right_label) = digit(rng), digit(rng)
+        scale = left.shape[0] / right.shape[0]
+        if scale != 1:
+            right = u8(cv2.resize(right, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA))
+        return segments.touching(left, right, rng), left_label, right_label
+
+    def strokes(rng: np.random.Generator) -> Made:
+        label = int(rng.integers(10))
+        return draw_hand(rng).digit(label, rng), label
+
+    def other_hands(rng: np.random.Generator) -> Made:
+        return foreign[rng.integers(len(foreign))]
+
+    def parts(rng: np.random.Generator) -> Made:
+        while True:
+            pair, left, right = neighbours(rng)
+            ink, is_left, is_digit = segments.part(pair, rng)
+            if is_digit is not None and ink.any():
+                return ink, (left if is_left else right) if is_digit else NO_DIGIT
+
+    def pairs(rng: np.random.Generator) -> Made:
+        return neighbours(rng)[0].ink, NO_DIGIT
+
+    def marks(rng: np.random.Generator) -> Made:
+        kind = "scribble" if rng.random() < 0.1 else NO_DIGITS[rng.integers(len(NO_DIGITS))]
+        return draw_hand(rng).mark(kind, rng), NO_DIGIT
+
+    def lines(rng: np.random.Generator) -> Made:
+        return segments.lines(rng), NO_DIGIT
+
+    return {"strokes": strokes, "hands": other_hands, "parts": parts, "pairs": pairs, "marks": marks, "lines": lines}
+
+
+def origins(digits: Mnist, hands: list[Hands], recipe: Recipe) -> tuple[Data, ...]:
+    """Where a run's samples come from, for the model card."""
+    steps = STOCKED * (len(digits) // recipe.mix.mnist)
+    style = repr(HandStyle()) + repr(DIGITS) + repr(MARKS)
+    made = "made from the above and the stroke model: pairs that touch, parts of them"
+    return (
+        Data(
+            "MNIST, training digits of the writers not held out",
+            len(digits),
+            "CC BY-SA 3.0",
+            hashlib.sha256(digits.images.tobytes()).hexdigest(),
+        ),
+        *(Data(one.name, len(one.labels), one.licence, one.sha256) for one in hands),
+        Data(made, steps * (recipe.mix.parts + recipe.mix.pairs), "CC BY-SA 3.0", ""),
+        Data(
+            "the project's stroke model: digits, marks, letters, lines",
+            steps * (recipe.mix.strokes + recipe.mix.marks + recipe.mix.lines),
+            "Apache-2.0",
+            hashlib.sha256(style.encode()).hexdigest(),
+        ),
+    )
+
+
+def validation_samples(held_out: Mnist, hands: list[Hands], recipe: Recipe, each: int = 1500) -> dict[str, Samples]:
+    """What a network is chosen by: the held-out writers' digits as they are, augmented, and `each` of every kind."""
+    rng = np.random.default_rng([recipe.seed, 0, 1])
+    augment = Augmentation()
+    labels = held_out.labels.astype(np.int64)
+    augmented = np.stack([normalise(augment(digit, rng)) for digit in held_out.images])
+    return {
+        "mnist": (held_out.images, labels),
+        "augmented": (augmented, labels),
+        **stock(held_out, hands, recipe, seed=2, each=each),
+    }

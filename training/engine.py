@@ -1,0 +1,198 @@
+"""The training procedure, from top to bottom: data, network, optimiser, loop, checkpoint.
+
+    digitd train configs/recipes/mnist.toml --data-dir DATA
+
+writes into the run's folder, by default runs/<recipe's name>:
+
+    best.pt        the averaged weights with the lowest validation loss, and the recipe
+    last.pt        those of the last epoch finished
+    history.jsonl  a line an epoch
+    history.png    loss and accuracy over epochs
+    metrics.json   what the best epoch reached
+"""
+
+import json
+import pickle
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torch.optim.swa_utils import AveragedModel
+from torch.utils.data import DataLoader
+from tqdm import tqdm
+
+from edge.arrays import U8
+from edge.errors import ConfigError
+from edge.model_card import Data
+from training import hands, mnist, plots
+from training.calibrate import fit_temperature
+from training.dataset import LABELS, Batches, Samples, origins, stock, validation_samples
+from training.network import DigitNet
+from training.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One line of the history. Losses are mean negative log-likelihoods; accuracies shares in [0, 1]."""
+
+    epoch: int
+    training_loss: float
+    validation_loss: float
+    validation_accuracy: dict[str, float]  # by kind of sample
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a checkpoint knows of itself beside its weights: for the model card."""
+
+    epoch: int
+    temperature: float
+    accuracies: dict[str, float]
+    data: tuple[Data, ...]
+
+
+def train(recipe: Recipe, data_dir: Path | None, out: Path, threads: int | None = None) -> Epoch:
+    """Train by `recipe`, write `out`, and return the best epoch."""
+    if threads:
+        torch.set_num_threads(threads)
+    torch.manual_seed(recipe.seed)
+    out.mkdir(parents=True, exist_ok=True)
+
+    digits = mnist.load("train", data_dir)
+    chosen, held_out = mnist.split_by_writer(digits, recipe.validation, recipe.seed)
+    foreign, foreign_out = hands.split(hands.load(data_dir) if recipe.mix.hands else [], recipe.validation, recipe.seed)
+    batches = Batches(chosen, stock(chosen, foreign, recipe, seed=1), recipe)
+    validation = validation_samples(held_out, foreign_out, recipe)
+    data = origins(chosen, foreign, recipe)
+
+    network = network_of(recipe).to(memory_format=torch.channels_last)
+    averaged = AveragedModel(network, avg_fn=_follow(recipe.optimiser.average), use_buffers=True)
+    optimiser = torch.optim.AdamW(network.parameters(), recipe.optimiser.rate, weight_decay=recipe.optimiser.decay)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser,
+        recipe.optimiser.rate,
+        total_steps=len(batches),
+        pct_start=recipe.optimiser.warm_up,
+    )
+
+    # Started afresh, not forked: a fork of a process in which OpenCV has run threads hangs.
+    loader = iter(
+        DataLoader(batches, batch_size=None, num_workers=2, prefetch_factor=8, multiprocessing_context="spawn")
+    )
+    best: Epoch | None = None
+    history: list[Epoch] = []
+    (out / "history.jsonl").unlink(missing_ok=True)
+    for number in range(1, recipe.epochs + 1):
+        start = time.perf_counter()
+        loss_sum = 0.0
+        network.train()
+        steps = islice(loader, batches.per_epoch)
+        name = f"epoch {number}/{recipe.epochs}"
+        with tqdm(steps, name, batches.per_epoch, unit="batch", dynamic_ncols=True) as progress:
+            for crops, labels in progress:
+                loss = functional.nll_loss(network(crops), labels)
+                optimiser.zero_grad()
+                loss.backward()
+                optimiser.step()
+                schedule.step()
+                averaged.update_parameters(network)
+                loss_sum += loss.item()
+                progress.set_postfix(loss=f"{loss.item():.3f}")
+        losses, accuracies, temperature = _measure(averaged.module, validation)
+        epoch = Epoch(number, loss_sum / batches.per_epoch, losses, accuracies, time.perf_counter() - start)
+        facts = Facts(number, temperature, accuracies, data)
+        history.append(epoch)
+        with (out / "history.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(asdict(epoch)) + "\n")
+        save(out / "last.pt", averaged.module, recipe, facts)
+        if best is None or epoch.validation_loss < best.validation_loss:
+            best = epoch
+            save(out / "best.pt", averaged.module, recipe, facts)
+        tqdm.write(
+            f"epoch {number}: loss {epoch.training_loss:.4f}, validation {epoch.validation_loss:.4f}, "
+            + ", ".join(f"{kind} {share:.2%}" for kind, share in accuracies.items())
+        )
+        plots.history(history, out / "history.png")
+    if best is None:
+        raise ConfigError("the recipe asks for no epochs; set epochs to 1 or more")
+    (out / "metrics.json").write_text(json.dumps(asdict(best), indent=2) + "\n", encoding="utf-8")
+    return best
+
+
+def _follow(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
+    """A moving average that follows closely at first: the weights and variances it starts from mean nothing."""
+
+    def update(average: Tensor, current: Tensor, count: Tensor | int) -> Tensor:
+        return average + (current - average) * (1 - min(decay, (1 + int(count)) / (10 + int(count))))
+
+    return update
+
+
+def network_of(recipe: Recipe) -> DigitNet:
+    return DigitNet(len(LABELS), recipe.network.width, recipe.network.dropout)
+
+
+def save(path: Path, network: torch.nn.Module, recipe: Recipe, facts: Facts) -> None:
+    """Write a checkpoint, whole or not at all."""
+    part = path.with_suffix(".part")
+    checkpoint = {
+        "weights": network.state_dict(),
+        "recipe": recipe.model_dump_json(),
+        "facts": json.dumps(asdict(facts)),
+    }
+    torch.save(checkpoint, part)
+    part.replace(path)
+
+
+def load(path: Path) -> tuple[DigitNet, Recipe, Facts]:
+    """A checkpoint's network, ready to be asked, and what it knows of itself. Raises ConfigError."""
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        recipe = Recipe.model_validate_json(checkpoint["recipe"])
+        facts = json.loads(checkpoint["facts"])
+        facts = Facts(**{**facts, "data": tuple(Data(**entry) for entry in facts["data"])})
+        network = network_of(recipe)
+        network.load_state_dict(checkpoint["weights"])
+    except OSError as error:
+        raise ConfigError(
+            f"{path}: checkpoint cannot be read ({error.strerror}); write one with `digitd train`"
+        ) from None
+    except (
+        RuntimeError,
+        LookupError,
+        AttributeError,
+        TypeError,
+        ValueError,
+        EOFError,
+        pickle.UnpicklingError,
+    ) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:150]
+        raise ConfigError(f"{path}: not a checkpoint of `digitd train` ({reason})") from None
+    return network.eval(), recipe, facts
+
+
+@torch.no_grad()
+def log_probs(network: torch.nn.Module, crops: U8) -> np.ndarray:
+    """float32 [N, K] for crops uint8 [N, 28, 28]."""
+    network.eval()
+    parts: list[Tensor] = [network(torch.from_numpy(crops[i : i + 1024])) for i in range(0, len(crops), 1024)]
+    return torch.cat(parts).numpy()
+
+
+def _measure(network: torch.nn.Module, samples: dict[str, Samples]) -> tuple[float, dict[str, float], float]:
+    """Mean loss over all kinds of samples, each kind counting the same; each kind's accuracy; the temperature."""
+    losses, accuracies, outs = [], {}, []
+    for kind, (crops, labels) in samples.items():
+        out = log_probs(network, crops)
+        losses.append(-out[np.arange(len(labels)), labels].mean())
+        accuracies[kind] = float((out.argmax(1) == labels).mean())
+        outs.append(out)
+    truth = np.concatenate([labels for _, labels in samples.values()])
+    return float(np.mean(losses)), accuracies, fit_temperature(np.concatenate(outs), truth)

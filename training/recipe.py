@@ -1,0 +1,85 @@
+"""A recipe: everything that decides what a training run gives, in one TOML file."""
+
+import hashlib
+import tomllib
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from edge.errors import ConfigError
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Mix(_Part):
+    """How many samples of each kind make one batch."""
+
+    mnist: Count = 192
+    strokes: Annotated[int, Field(ge=0)] = 32
+    hands: Annotated[int, Field(ge=0)] = 0
+    parts: Annotated[int, Field(ge=0)] = 40
+    pairs: Annotated[int, Field(ge=0)] = 16
+    marks: Annotated[int, Field(ge=0)] = 20
+    lines: Annotated[int, Field(ge=0)] = 4
+
+    @property
+    def total(self) -> int:
+        return self.mnist + self.strokes + self.hands + self.parts + self.pairs + self.marks + self.lines
+
+
+class Network(_Part):
+    width: Count = 32
+    dropout: Share = 0.4
+
+
+class Optimiser(_Part):
+    """AdamW with one cycle of the learning rate (Smith and Topin 2018); `average` is the weights' moving average."""
+
+    rate: Positive = 3e-3
+    decay: Annotated[float, Field(ge=0)] = 0.05
+    warm_up: Share = 0.15
+    average: Share = 0.998
+
+
+class Recipe(_Part):
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+    epochs: Count = 24
+    seed: int = 1
+    validation: Share = 0.1
+    """Share of MNIST's training writers held out to choose by."""
+    plain: Share = 0.1
+    """Share of MNIST's digits shown as they are."""
+    gentle: Share = 0.5
+    """Share of MNIST's digits bent a little; the rest are bent, redrawn and photographed."""
+    mix: Mix = Mix()
+    network: Network = Network()
+    optimiser: Optimiser = Optimiser()
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
+
+def load(path: Path) -> Recipe:
+    """Raises ConfigError that names the file, the key and what is wrong with it."""
+    try:
+        fields = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: recipe cannot be read ({error.strerror}); see configs/recipes") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not TOML ({error})") from None
+    try:
+        return Recipe.model_validate(fields)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(
+            f"{path}: {key}: {first['msg'].lower()}; see training/recipe.py for what may stand there"
+        ) from None
