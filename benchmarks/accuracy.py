@@ -1,0 +1,179 @@
+"""How many number strings are read exactly, kind of picture by kind of picture.
+
+    python -m benchmarks.accuracy --data-dir DATA [--split validation]
+
+A picture counts when the row with most digits reads exactly its label. The generator's digits are MNIST's test digits,
+every row by one writer; `--split validation` takes the training writers that the shipped model was chosen by instead:
+that is what settings are tuned on. Without MNIST the project's stroke model writes the rows, which is easier.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+import cv2
+import numpy as np
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from edge.arrays import U8, u8
+from edge.errors import ConfigError
+from edge.reader import Reader
+from edge.recogniser import EngineConfig
+from edge.row import Row
+from edge.sources.picture import load
+from training import mnist, recipe
+from training.synth.scene import TIERS, make_scene
+from training.synth.sources import DigitSource, MnistSource, StrokeSource
+
+# What was to be reached with the first model, and what two others reach on held-out pictures of the same kinds:
+# the way tutorials do it (one global threshold, one contour a digit) and PP-OCRv6 by RapidOCR 3.10.
+KINDS = {
+    "separated": ("separated digits, flat scan", 0.79, 0.93, 0.93),
+    "photo": ("photographs, 1280x720", 0.17, 0.94, 0.85),
+    "cheques": ("real cheque amounts, ORAND-CAR-2014 A", 0.07, 0.80, 0.50),
+}
+
+
+@dataclass(frozen=True)
+class Sample:
+    name: str
+    image: U8
+    text: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """got: what was read, empty for nothing; confidence: of that row; ms: of `Reader.read`."""
+
+    sample: Sample
+    got: str
+    confidence: float
+    ms: float
+
+    @property
+    def right(self) -> bool:
+        return self.got == self.sample.text
+
+
+def generated(kind: str, source: DigitSource, count: int, seed: int) -> Iterator[Sample]:
+    for i in range(count):
+        scene = make_scene(TIERS[kind], source, np.random.default_rng([seed, i]))
+        yield Sample(f"{kind}-{i:04d}", scene.image, scene.rows[0].text)
+
+
+def cheques(folder: Path) -> Iterator[Sample]:
+    """The pictures that `labels.tsv` in `folder` names."""
+    for line in (folder / "labels.tsv").read_text(encoding="utf-8").splitlines():
+        name, text = line.split("\t")[:2]
+        if (folder / name).is_file():
+            yield Sample(name, load(folder / name), text)
+
+
+def longest(rows: list[Row]) -> Row | None:
+    """The row with most digits; of several, the surest."""
+    return max(rows, key=lambda row: (len(row.text), row.confidence), default=None)
+
+
+def judge(reader: Reader, sample: Sample) -> Outcome:
+    start = perf_counter()
+    row = longest(reader.read(sample.image))
+    ms = 1000 * (perf_counter() - start)
+    return Outcome(sample, row.text if row else "", row.confidence if row else 0.0, ms)
+
+
+def contact_sheet(failures: list[Outcome], path: Path, columns: int = 4, most: int = 60) -> None:
+    """The pictures that were read wrongly, each with its label and what was read."""
+    cells = []
+    for outcome in failures[:most]:
+        image = outcome.sample.image
+        scale = min(400 / image.shape[1], 200 / image.shape[0])
+        cell = np.full((230, 410, 3), 255, np.uint8)
+        small = u8(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA))
+        cell[: small.shape[0], : small.shape[1]] = small
+        caption = f"{outcome.sample.text} read as {outcome.got or 'nothing'}"
+        cv2.putText(cell, caption, (4, 222), cv2.FONT_HERSHEY_SIMPLEX, 0.55, (0, 0, 200), 1, cv2.LINE_AA)
+        cells.append(cell)
+    if not cells:
+        return
+    cells += [np.full_like(cells[0], 255)] * (-len(cells) % columns)
+    sheet = np.vstack([np.hstack(cells[i : i + columns]) for i in range(0, len(cells), columns)])
+    cv2.imencode(".png", sheet)[1].tofile(path)
+
+
+def source_of(split: str, data_dir: Path | None) -> tuple[DigitSource, str]:
+    """Who writes the generated rows, and how to call them."""
+    try:
+        if split == "test":
+            return MnistSource(mnist.load("test", data_dir, download=False)), "MNIST test digits by writer"
+        shipped = recipe.load(Path("configs/recipes/digits.toml"))
+        digits = mnist.load("train", data_dir, download=False)
+        _, held_out = mnist.split_by_writer(digits, shipped.validation, shipped.seed)
+        return MnistSource(held_out), "MNIST training digits of held-out writers"
+    except ConfigError as error:
+        print(f"{error}; rows are written by the stroke model", file=sys.stderr)
+        return StrokeSource(), "the stroke model"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data-dir", type=Path, help="holds mnist/ and orand_car_dev/; else DIGITD_DATA")
+    parser.add_argument("--split", choices=("test", "validation"), default="test")
+    parser.add_argument("--count", type=int, default=400, help="pictures of each generated kind")
+    parser.add_argument("--seed", type=int, default=20261121)
+    parser.add_argument("--model", type=Path)
+    parser.add_argument("--json", type=Path, help="file to write the figures to")
+    parser.add_argument("--failures", type=Path, help="folder for contact sheets of what was read wrongly")
+    arguments = parser.parse_args()
+
+    reader = Reader(arguments.model, EngineConfig(threads=1))
+    source, writers = source_of(arguments.split, arguments.data_dir)
+    console = Console(stderr=True)
+    table = Table(title=f"Exact number strings; generated rows by {writers}")
+    for heading in ("pictures", "count", "tutorials' way", "PP-OCRv6", "to reach", "digitd", "95 % between", "ms"):
+        table.add_column(heading, justify="left" if heading == "pictures" else "right")
+    figures = {}
+    for kind, (title, tutorials, peer, goal) in KINDS.items():
+        seed = arguments.seed + (arguments.split == "test")
+        if kind == "cheques":
+            folder = mnist.data_folder(arguments.data_dir).parent / "orand_car_dev"
+            if not (folder / "labels.tsv").is_file():
+                console.print(f"{folder}: not there, so no cheques are read")
+                continue
+            samples, count = cheques(folder), None
+        else:
+            samples, count = generated(kind, source, arguments.count, seed), arguments.count
+        shown = track(samples, kind, count, console=console, transient=True)
+        outcomes = [judge(reader, sample) for sample in shown]
+        right = sum(outcome.right for outcome in outcomes)
+        low, high = wilson(right, len(outcomes))
+        ms = float(np.median([outcome.ms for outcome in outcomes]))
+        shares = [f"{share:.0%}" for share in (tutorials, peer, goal)]
+        table.add_row(
+            title, str(len(outcomes)), *shares, f"{right / len(outcomes):.1%}", f"{low:.1%} {high:.1%}", f"{ms:.1f}"
+        )
+        figures[kind] = {"count": len(outcomes), "right": right, "share": round(right / len(outcomes), 4), "ms": ms}
+        if arguments.failures:
+            arguments.failures.mkdir(parents=True, exist_ok=True)
+            contact_sheet([o for o in outcomes if not o.right], arguments.failures / f"{kind}.png")
+    Console(width=120).print(table)
+    if arguments.json:
+        facts = {"writers": writers, "split": arguments.split, "seed": arguments.seed, "kinds": figures}
+        arguments.json.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+
+
+def wilson(right: int, count: int, z: float = 1.96) -> tuple[float, float]:
+    """The interval that holds the true share with 95 % (Wilson 1927)."""
+    share = right / count
+    middle = (share + z * z / (2 * count)) / (1 + z * z / count)
+    half = z / (1 + z * z / count) * np.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
+    return float(middle - half), float(middle + half)
+
+
+if __name__ == "__main__":
+    main()
