@@ -1,0 +1,147 @@
+"""Strokes side by side are a row; rows come top to bottom."""
+
+from itertools import pairwise
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edge.imaging.components import find_components
+from edge.imaging.rows import find_rows, straighten
+
+
+def rows_of(ink):
+    return find_rows(find_components((ink > 127).astype(np.uint8) * 255))
+
+
+def boxes_of(row):
+    return [(c.x, c.y, c.w, c.h) for c in row.body]
+
+
+def stacked(pages, gap):
+    """The pages' ink one below the other, each row's ink `gap` pixels from the next one's."""
+    inks = [page.ink[page.boxes[:, 1].min() : (page.boxes[:, 1] + page.boxes[:, 3]).max()] for page in pages]
+    width = max(ink.shape[1] for ink in inks)
+    lines = []
+    for ink in inks:
+        lines += [np.zeros((gap, width), np.uint8), np.pad(ink, ((0, 0), (0, width - ink.shape[1])))]
+    return np.vstack([*lines, np.zeros((gap, width), np.uint8)])
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("height", [20, 64])
+def test_a_row_of_digits_is_one_row_with_its_digits_left_to_right(seed, height, written):
+    page = written("38069021", seed, height)
+    (row,) = rows_of(page.ink)
+    assert len(row.body) == len(page.text) and row.marks == []
+    for stroke, (x, y, w, h) in zip(row.strokes(), page.boxes.tolist(), strict=True):
+        assert max(abs(stroke.x - x), abs(stroke.y - y), abs(stroke.w - w), abs(stroke.h - h)) <= 2
+    assert row.height == pytest.approx(float(np.median(page.boxes[:, 3])), abs=2)
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("gap", [12, 40])
+def test_rows_on_one_sheet_are_not_mixed_and_come_top_to_bottom(seed, gap, written):
+    pages = [written(text, seed + i) for i, text in enumerate(("38069", "2160830", "906"))]
+    rows = rows_of(stacked(pages, gap))
+    assert [len(row.body) for row in rows] == [5, 7, 3]
+    middles = [np.mean([c.centre[1] for c in row.body]) for row in rows]
+    assert middles == sorted(middles)
+    for upper, lower in pairwise(rows):
+        assert max(c.centre[1] for c in upper.body) < min(c.centre[1] for c in lower.body)
+
+
+@given(st.lists(st.integers(1, 7), min_size=1, max_size=4), st.integers(0, 10**6))
+@settings(max_examples=60, deadline=None)
+def test_blocks_in_lines_come_out_as_those_lines(counts, seed):
+    rng = np.random.default_rng(seed)
+    ink = np.zeros((100 * len(counts) + 40, 450), np.uint8)
+    truth = []
+    for line, count in enumerate(counts):
+        x, boxes = 10 + int(rng.integers(0, 60)), []
+        for _ in range(count):
+            w, h = int(rng.integers(8, 40)), int(rng.integers(48, 62))
+            y = 30 + 100 * line + int(rng.integers(0, 8))
+            ink[y : y + h, x : x + w] = 255
+            boxes.append((x, y, w, h))
+            x += w + int(rng.integers(3, 18))
+        truth.append(boxes)
+    assert [boxes_of(row) for row in rows_of(ink)] == truth
+
+
+@pytest.mark.parametrize("degrees", [-12, -6, 6, 12])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_sloping_row_is_one_row_of_that_slope(degrees, seed, written):
+    page = written("3806902", seed, margin=120)
+    h, w = page.ink.shape
+    (level,) = rows_of(page.ink)
+    turn = cv2.getRotationMatrix2D((w / 2, h / 2), -degrees, 1)
+    (row,) = rows_of(cv2.warpAffine(page.ink, turn, (w, h)))
+    assert len(row.body) == len(page.text)
+    assert np.degrees(row.angle - level.angle) == pytest.approx(degrees, abs=3)
+    back = straighten(row)
+    assert back is not None
+    middles = np.array([c.centre for c in row.strokes()]) @ back[:, :2].T + back[:, 2]
+    slope = np.polyfit(middles[:, 0], middles[:, 1], 1)[0]
+    assert abs(np.degrees(np.arctan(slope))) < 5
+    # The rotation keeps lengths and moves the row to where no coordinate is negative.
+    assert back[:, :2] @ back[:, :2].T == pytest.approx(np.eye(2))
+    assert middles.min() > 0
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_level_row_is_left_as_it_is(seed, written):
+    (row,) = rows_of(written("00800880", seed).ink)
+    assert abs(row.angle) < np.radians(5)
+    (short,) = rows_of(written("27", seed).ink)
+    assert short.angle == 0 and straighten(short) is None
+
+
+@given(st.integers(1, 6), st.integers(0, 10**6))
+@settings(max_examples=60, deadline=None)
+def test_a_speck_joins_no_row_as_a_digit(size, seed):
+    rng = np.random.default_rng(seed)
+    ink = np.zeros((140, 420), np.uint8)
+    for x in range(40, 340, 50):
+        ink[40:100, x : x + 30] = 255
+    x, y = int(rng.integers(0, 410)), int(rng.integers(0, 130))
+    ink[y : y + size, x : x + size] = 255
+    (row,) = rows_of(ink)
+    assert len(row.body) == 6 and all(c.h >= 60 for c in row.body)
+
+
+def test_a_dot_on_the_line_is_a_mark_of_its_row_and_one_far_away_is_not():
+    ink = np.zeros((300, 300), np.uint8)
+    for x in range(20, 220, 50):
+        ink[40:100, x : x + 30] = 255
+    ink[94:100, 157:163] = 255
+    ink[270:275, 280:285] = 255
+    (row,) = rows_of(ink)
+    assert [(c.x, c.y) for c in row.marks] == [(157, 94)]
+    assert [c.x for c in row.strokes()] == [20, 70, 120, 157, 170]
+
+
+def test_dirt_alone_is_no_row():
+    rng = np.random.default_rng(0)
+    ink = np.zeros((200, 200), np.uint8)
+    for x, y in rng.integers(0, 195, (40, 2)).tolist():
+        ink[y : y + 3, x : x + 3] = 255
+    assert all(c.h >= 8 for row in rows_of(ink) for c in row.body)
+    assert rows_of(np.zeros((50, 50), np.uint8)) == []
+
+
+def test_rows_that_reach_a_little_into_each_other_stay_apart():
+    ink = np.zeros((150, 300), np.uint8)
+    for x in (20, 100, 180):
+        ink[20:80, x : x + 20] = 255
+        ink[70:130, x + 40 : x + 60] = 255
+    assert [[c.x for c in row.body] for row in rows_of(ink)] == [[20, 100, 180], [60, 140, 220]]
+
+
+def test_columns_of_numbers_far_apart_are_rows_of_their_own():
+    ink = np.zeros((120, 700), np.uint8)
+    for x in (20, 60, 100, 500, 540, 580):
+        ink[30:90, x : x + 25] = 255
+    assert sorted(len(row.body) for row in rows_of(ink)) == [3, 3]

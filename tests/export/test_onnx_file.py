@@ -1,0 +1,157 @@
+"""A checkpoint becomes a model file that says the same, carries its card, and is not written where it differs."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from edge.errors import ConfigError
+from edge.imaging.normalise import PREPROCESSING
+from edge.model_card import KEY, ModelCard
+from edge.recogniser import EngineConfig, Recogniser
+from export import onnx_file
+from export.card import markdown
+from export.onnx_file import export_onnx
+from training import engine
+from training.dataset import LABELS
+from training.evaluate import evaluate_mnist
+
+CPU = EngineConfig("cpu")
+
+# One run of training serves them all: `--dist loadgroup` keeps them in one process.
+pytestmark = pytest.mark.xdist_group("tiny run")
+
+
+@pytest.fixture(scope="module")
+def exported(tiny_run, tmp_path_factory):
+    """The tiny run's checkpoint as a model file: what `export_onnx` returns."""
+    from training import mnist
+
+    def quick_mnist(split, data_dir=None, download=True):
+        raw = {name: (tiny_run.data / f"t10k-{name}-ubyte").read_bytes() for name in ("images-idx3", "labels-idx1")}
+        assert split == "test"
+        images = np.frombuffer(raw["images-idx3"], np.uint8, offset=16).reshape(-1, 28, 28).copy()
+        return mnist.Mnist(images, np.frombuffer(raw["labels-idx1"], np.uint8, offset=8), None)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(mnist, "load", quick_mnist)
+        return export_onnx(tiny_run.out / "best.pt", tmp_path_factory.mktemp("models") / "new" / "tiny.onnx", None)
+
+
+@pytest.mark.parametrize("count", [1, 2, 300])
+def test_a_batch_of_any_size_gives_what_the_checkpoint_gives(exported, tiny_run, count):
+    network, _, facts = engine.load(tiny_run.out / "best.pt")
+    crops = np.random.default_rng(count).integers(0, 256, (count, 28, 28), np.uint8)
+    ours = engine.log_probs(network, crops).astype(float) / facts.temperature
+    ours -= np.logaddexp.reduce(ours, axis=1, keepdims=True)
+    theirs = Recogniser(exported.path, CPU).log_probs(crops)
+    assert theirs.shape == (count, 11) and np.abs(ours - theirs).max() < 1e-4
+
+
+def test_the_file_takes_uint8_crops_and_gives_float32_log_probs(exported):
+    model = onnx.load(exported.path)
+    (crops,), (log_probs,) = model.graph.input, model.graph.output
+    assert (crops.name, crops.type.tensor_type.elem_type) == ("crops", onnx.TensorProto.UINT8)
+    assert (log_probs.name, log_probs.type.tensor_type.elem_type) == ("log_probs", onnx.TensorProto.FLOAT)
+    shape = crops.type.tensor_type.shape.dim
+    assert shape[0].dim_param and [d.dim_value for d in shape[1:]] == [28, 28]
+    assert exported.bytes == exported.path.stat().st_size < onnx_file.LARGEST
+    assert not exported.path.with_name("tiny.onnx.data").exists()  # the weights are inside
+
+
+def test_the_card_inside_is_complete_and_true(exported, tiny_run):
+    _, recipe, facts = engine.load(tiny_run.out / "best.pt")
+    card = Recogniser(exported.path, CPU).card
+    assert card.name == "tiny" and card.labels == LABELS and card.preprocessing == PREPROCESSING
+    assert card.temperature == facts.temperature and card.epochs == facts.epoch and card.seed == 5
+    assert card.recipe == "configs/recipes/tiny.toml" and card.recipe_sha256 == recipe.sha256
+    assert card.data == facts.data and card.licence
+    assert card.parameters == sum(p.numel() for p in engine.load(tiny_run.out / "best.pt")[0].parameters())
+    assert card.accuracies == {**facts.accuracies, "mnist test": exported.accuracy}
+
+
+def test_the_file_holds_no_trace_of_the_source_it_was_made_from(exported):
+    data = exported.path.read_bytes()
+    assert str(Path(__file__).parents[2]).encode() not in data and b".py" not in data
+    assert [entry.key for entry in onnx.load(exported.path).metadata_props] == [KEY]
+
+
+def test_accuracies_are_those_of_the_file_and_of_the_checkpoint(exported, tiny_run, taken_for_mnist):
+    assert exported.accuracy == exported.checkpoint_accuracy
+    assert evaluate_mnist(exported.path, taken_for_mnist).accuracy == pytest.approx(exported.accuracy)
+    assert evaluate_mnist(tiny_run.out / "best.pt", taken_for_mnist).accuracy == pytest.approx(exported.accuracy)
+    assert 0 <= exported.farthest < 1e-4
+
+
+def test_a_page_for_people_lies_beside_the_file(exported):
+    page = exported.path.with_suffix(".md").read_text(encoding="utf-8")
+    card = Recogniser(exported.path, CPU).card
+    # The lines are those of the card; only inside the file the accuracies are in alphabetical order.
+    assert sorted(page.splitlines()) == sorted(markdown(card, exported.path.stat().st_size).splitlines())
+    assert page.startswith("# Model card: tiny\n")
+    for said in (f"{card.parameters:,}", card.recipe_sha256[:16], card.licence, "seed 5", f"{exported.accuracy:.2%}"):
+        assert said in page
+    assert all(data.name in page for data in card.data)
+
+
+def test_only_the_file_and_its_page_are_written(exported):
+    assert sorted(path.name for path in exported.path.parent.iterdir()) == ["tiny.md", "tiny.onnx"]
+
+
+@pytest.fixture
+def old_file(tmp_path):
+    """A model file that is there already, with its page."""
+    out = tmp_path / "digits.onnx"
+    out.write_bytes(b"the old one")
+    out.with_suffix(".md").write_text("the old page")
+    return out
+
+
+def assert_untouched(out):
+    assert out.read_bytes() == b"the old one" and out.with_suffix(".md").read_text() == "the old page"
+    assert sorted(path.name for path in out.parent.iterdir()) == ["digits.md", "digits.onnx"]
+
+
+def refusal(checkpoint, out, data):
+    with pytest.raises(ConfigError) as error:
+        export_onnx(checkpoint, out, data)
+    assert "\n" not in str(error.value) and error.value.exit_code == 78
+    return str(error.value)
+
+
+def test_a_file_that_differs_from_its_checkpoint_is_not_written(tiny_run, taken_for_mnist, old_file, monkeypatch):
+    monkeypatch.setattr(onnx_file, "FARTHEST", -1)
+    said = refusal(tiny_run.out / "best.pt", old_file, taken_for_mnist)
+    assert said.startswith(f"{old_file}: not written") and "best.pt" in said
+    assert_untouched(old_file)
+
+
+def test_a_file_that_is_too_large_is_not_written(tiny_run, taken_for_mnist, old_file, monkeypatch):
+    monkeypatch.setattr(onnx_file, "LARGEST", 1000)
+    assert "at most 1000" in refusal(tiny_run.out / "best.pt", old_file, taken_for_mnist)
+    assert_untouched(old_file)
+
+
+def test_a_checkpoint_that_is_none_leaves_the_old_file(tmp_path, old_file, taken_for_mnist):
+    broken = tmp_path / "sub" / "best.pt"
+    broken.parent.mkdir()
+    broken.write_bytes(b"none")
+    assert str(broken) in refusal(broken, old_file, taken_for_mnist)
+    broken.unlink()
+    broken.parent.rmdir()
+    assert_untouched(old_file)
+
+
+def test_the_card_inside_can_be_read_without_running_the_file(exported):
+    (entry,) = onnx.load(exported.path).metadata_props
+    assert ModelCard.from_json(entry.value).name == "tiny"
+
+
+def test_exporting_what_is_no_checkpoint_is_one_line_on_the_command_line(digitd, tmp_path):
+    path = tmp_path / "best.pt"
+    path.write_bytes(b"none")
+    done = digitd("export", path, "--out", tmp_path / "out.onnx")
+    assert done.returncode == 78 and done.stdout == b""
+    said = done.stderr.decode().strip()
+    assert str(path) in said and "\n" not in said and not (tmp_path / "out.onnx").exists()

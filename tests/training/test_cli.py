@@ -1,0 +1,40 @@
+"""`digitd train` and `digitd evaluate`: one line for what is wrong, and help with an example."""
+
+from pathlib import Path
+
+import pytest
+
+
+@pytest.mark.parametrize("command", ["train", "evaluate", "export"])
+def test_help_shows_an_example_that_names_the_command(digitd, command):
+    done = digitd(command, "--help")
+    said = done.stdout.decode()
+    assert done.returncode == 0 and f"Example: digitd {command}" in " ".join(said.replace("│", " ").split())
+    assert "--data-dir" in said
+
+
+def refused(done, *words):
+    assert done.returncode == 78 and done.stdout == b""
+    lines = done.stderr.decode().strip().splitlines()
+    assert len(lines) == 1 and "Traceback" not in lines[0]
+    assert all(str(word) in lines[0] for word in words), lines[0]
+
+
+def test_training_by_a_wrong_recipe_is_refused_in_one_line(digitd, tmp_path):
+    recipe = tmp_path / "wrong.toml"
+    recipe.write_text('name = "x"\n[mix]\nmnits = 3\n')
+    refused(digitd("train", recipe, cwd=tmp_path), recipe, "mix.mnits")
+    assert [path.name for path in tmp_path.iterdir()] == ["wrong.toml"]
+
+
+def test_evaluating_without_mnist_says_where_it_was_looked_for(digitd, tmp_path):
+    for stem in ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"):
+        Path(tmp_path / stem).write_bytes(b"not these")
+    refused(digitd("evaluate", "--data-dir", tmp_path), tmp_path, "md5")
+
+
+def test_the_shipped_model_reads_mnist_as_well_as_its_card_says(digitd, data_dir):
+    done = digitd("evaluate", "--data-dir", data_dir)
+    assert done.returncode == 0, done.stderr
+    last = done.stdout.decode().strip().splitlines()[-1]
+    assert "of 10000 right" in last and float(last.split()[-1].rstrip("%")) >= 99.5

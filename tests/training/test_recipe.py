@@ -1,0 +1,86 @@
+"""A recipe says what is wrong with it: the file, the key, and what may stand there."""
+
+from pathlib import Path
+
+import pytest
+
+from edge.errors import ConfigError
+from training.recipe import Recipe, load
+
+RECIPES = Path(__file__).parents[2] / "configs" / "recipes"
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "recipe.toml"
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    return path
+
+
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.toml")), ids=lambda path: path.name)
+def test_the_recipes_that_come_with_the_project_are_recipes_named_after_their_files(path: Path) -> None:
+    assert load(path).name == path.stem
+
+
+def test_what_a_recipe_does_not_say_is_as_the_defaults_are(tmp_path: Path) -> None:
+    recipe = load(written(tmp_path, 'name = "small"\nepochs = 3\n[mix]\npairs = 5\n[network]\nwidth = 8\n'))
+    assert (recipe.name, recipe.epochs, recipe.mix.pairs, recipe.network.width) == ("small", 3, 5, 8)
+    assert recipe.mix.mnist == Recipe(name="x").mix.mnist and recipe.seed == 1
+    assert recipe.mix.total == Recipe(name="x").mix.total - Recipe(name="x").mix.pairs + 5
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ('name = "x"\nepoch = 3', "epoch"),
+        ('name = "x"\n[mix]\nmnits = 3', "mix.mnits"),
+        ('name = "x"\n[optimizer]\nrate = 1', "optimizer"),
+        ('name = "x"\nepochs = "many"', "epochs"),
+        ('name = "x"\nepochs = 0', "epochs"),
+        ('name = "x"\nepochs = 2.5', "epochs"),
+        ('name = "x"\nvalidation = 1.5', "validation"),
+        ('name = "x"\n[mix]\nmnist = 0', "mix.mnist"),
+        ('name = "x"\n[mix]\npairs = -1', "mix.pairs"),
+        ('name = "x"\n[network]\ndropout = "half"', "network.dropout"),
+        ('name = "x"\n[optimiser]\nrate = 0', "optimiser.rate"),
+        ('name = "x"\nmix = 3', "mix"),
+        ("epochs = 3", "name"),
+        ('name = "../elsewhere"', "name"),
+        ('name = ""', "name"),
+    ],
+)
+def test_a_wrong_key_or_value_is_named(tmp_path: Path, text: str, key: str) -> None:
+    path = written(tmp_path, text)
+    with pytest.raises(ConfigError) as error:
+        load(path)
+    said = str(error.value)
+    assert said.startswith(f"{path}: {key}: ") and "\n" not in said and error.value.exit_code == 78
+
+
+@pytest.mark.parametrize("text", ["name = ", "[mix\n", 'name = "x"\nname = "y"', "\x00", "just words"])
+def test_what_is_no_toml_is_refused_by_name(tmp_path: Path, text: str) -> None:
+    path = written(tmp_path, text)
+    with pytest.raises(ConfigError) as error:
+        load(path)
+    assert str(error.value).startswith(f"{path}: not TOML") and "\n" not in str(error.value)
+
+
+def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_bytes(b'name = "\xff\xfe"')
+    with pytest.raises(ConfigError, match="not TOML"):
+        load(path)
+
+
+def test_a_missing_recipe_points_to_those_there_are(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="configs/recipes") as error:
+        load(tmp_path / "none.toml")
+    assert str(tmp_path / "none.toml") in str(error.value)
+    with pytest.raises(ConfigError):
+        load(tmp_path)
+
+
+def test_the_hash_tells_recipes_apart_by_what_they_say(tmp_path: Path) -> None:
+    one = load(written(tmp_path, 'name = "x"\nepochs = 3'))
+    same = load(written(tmp_path, '# a remark\nepochs = 3\nname = "x"\nseed = 1'))
+    other = load(written(tmp_path, 'name = "x"\nepochs = 4'))
+    assert one.sha256 == same.sha256 != other.sha256 and len(one.sha256) == 64
