@@ -1,0 +1,99 @@
+# The developer's interface to digitd. `make` alone lists what there is.
+
+PYTHON ?= python3
+VENV ?= .venv
+RECIPE ?= configs/recipes/digits.toml
+CHECKPOINT ?= runs/digits/best.pt
+
+# Folder with mnist/ and the other data; without it DIGITD_DATA, else MNIST is downloaded where a command needs it.
+DATA_DIR ?=
+# A model file other than the shipped one, for demo, docs and pictures.
+MODEL ?=
+# Where torch alone is taken from; empty for PyPI.
+TORCH_INDEX ?=
+
+BIN := $(VENV)/bin
+DATA = $(if $(DATA_DIR),--data-dir "$(DATA_DIR)")
+WITH_MODEL = $(if $(MODEL),--model "$(MODEL)")
+PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test format train export evaluate bench-accuracy samples docs pictures clean distclean
+
+help: ## List what make can do
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@echo
+	@echo "Variables: PYTHON=$(PYTHON)  DATA_DIR=folder  MODEL=file.onnx  RECIPE=$(RECIPE)"
+
+demo: $(VENV)/.runtime ## Read the bundled pictures and film, and draw on them what was read (demo/)
+	@$(BIN)/digitd read edge/samples --annotate demo $(WITH_MODEL)
+	@echo
+	@echo "Each picture, with what was read drawn on it, is in demo/."
+
+test: $(VENV)/.dev ## Check style and types, and run all tests
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy --strict edge
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+format: $(VENV)/.dev ## Mend the style of the code where that can be done by itself
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+train: $(VENV)/.dev ## Train the model of RECIPE (runs/); takes hours on a CPU
+	$(BIN)/digitd train "$(RECIPE)" $(DATA)
+
+export: $(VENV)/.dev ## Write CHECKPOINT as the shipped model file, with its card (edge/models/)
+	$(BIN)/digitd export "$(CHECKPOINT)" --out edge/models/digits.onnx $(DATA)
+
+evaluate: $(VENV)/.dev ## Accuracy of the shipped model on MNIST's test set
+	$(BIN)/digitd evaluate $(if $(MODEL),"$(MODEL)") $(DATA)
+
+bench-accuracy: $(VENV)/.dev ## Share of number strings read exactly, kind by kind (benchmarks/accuracy.json)
+	$(BIN)/python -m benchmarks.accuracy $(DATA) $(WITH_MODEL) \
+		--json benchmarks/accuracy.json --failures runs/accuracy-failures
+
+samples: $(VENV)/.dev ## Draw the bundled samples anew (edge/samples/)
+	$(BIN)/python -m training.synth.samples
+
+docs: $(VENV)/.dev ## Bring docs/cli.md, and outputs and figures in the texts, up to date
+	$(BIN)/python docs/generate.py $(WITH_MODEL)
+
+pictures: $(VENV)/.runtime ## Draw the texts' pictures anew (docs/images/)
+	$(BIN)/digitd read edge/samples/eight-digits.png edge/samples/photo.jpg --annotate docs/images $(WITH_MODEL)
+
+clean: ## Delete what make wrote, except .venv and runs/
+	rm -rf build demo dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+
+distclean: clean ## Delete .venv too
+	rm -rf "$(VENV)"
+
+$(BIN)/python:
+	@command -v "$(PYTHON)" >/dev/null || { \
+		echo "digitd: no $(PYTHON) here; install Python 3.11 or newer, or name one: make PYTHON=python3.12" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "digitd: $$("$(PYTHON)" -V) is too old; name 3.11 or newer: make PYTHON=python3.12" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "digitd: $(PYTHON) comes without venv; on Debian and Ubuntu: sudo apt install python3-venv" >&2; exit 1; }
+	@"$(PYTHON)" -m venv "$(VENV)"
+
+$(VENV)/.runtime: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing digitd into $(VENV) ..."
+	@$(PIP_INSTALL) -c constraints.txt -e .
+	@$(BIN)/python -c 'import cv2' || { \
+		echo "digitd: OpenCV does not load; on Debian and Ubuntu: sudo apt install libgl1 libglib2.0-0" >&2; exit 1; }
+	@touch $@
+
+# After .runtime, not beside it: two pips in one folder would hurt each other under `make -j`.
+$(VENV)/.dev: pyproject.toml constraints.txt $(VENV)/.runtime
+	@echo "Installing what training and tests need into $(VENV) ..."
+	@if [ -n "$(TORCH_INDEX)" ]; then \
+		$(PIP_INSTALL) -c constraints.txt --no-deps --index-url "$(TORCH_INDEX)" torch; \
+	elif [ "$$(uname -sm)" = "Linux x86_64" ] && ! $(BIN)/python -c 'import torch' 2>/dev/null; then \
+		echo "PyPI's torch for this machine may bring gigabytes of CUDA; to do without, stop here and run"; \
+		echo "  make $(MAKECMDGOALS) TORCH_INDEX=https://download.pytorch.org/whl/cpu"; \
+	fi
+	@$(PIP_INSTALL) -c constraints.txt -e '.[dev]'
+	@touch $@

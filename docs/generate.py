@@ -1,0 +1,111 @@
+"""Brings the texts up to date with the program: `make docs`.
+
+    python docs/generate.py [--model FILE]
+
+Writes docs/cli.md from the commands' own help. In README.md and docs/results.md it renews the block that follows each
+comment of these kinds:
+
+    <!-- output: digitd ... -->     what that command prints
+    <!-- figures -->                the table of accuracies, from the model file and benchmarks/accuracy.json
+"""
+
+import argparse
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+CLI = ROOT / "docs" / "cli.md"
+TEXTS = (ROOT / "README.md", ROOT / "docs" / "results.md")
+FIGURES = ROOT / "benchmarks" / "accuracy.json"
+
+COMMANDS = ("read", "doctor", "train", "evaluate", "export")
+WIDTH = 80  # columns of the help, whatever the terminal
+
+OUTPUT_BLOCK = re.compile(r"<!-- output: (digitd .+?) -->\n```text\n.*?```\n", re.DOTALL)
+FIGURES_BLOCK = re.compile(r"<!-- figures -->\n(?:\|.*\n)*")
+
+
+def digitd(*arguments: str) -> str:
+    """What `digitd` prints, run from the project's folder."""
+    env = {**os.environ, "COLUMNS": str(WIDTH), "TERMINAL_WIDTH": str(WIDTH), "NO_COLOR": "1"}
+    command = [sys.executable, "-c", "from edge.cli import main; main()", *arguments]
+    done = subprocess.run(command, capture_output=True, cwd=ROOT, encoding="utf-8", env=env, timeout=120)
+    if done.returncode:
+        sys.exit(f"digitd {shlex.join(arguments)}: {done.stderr.strip()}")
+    return done.stdout
+
+
+def cli_reference() -> str:
+    """docs/cli.md."""
+    parts = ["# digitd on the command line\n", "What each command's `--help` says; written by `make docs`.\n"]
+    for command in ((), *((name,) for name in COMMANDS)):
+        parts.append(f"## {' '.join(('digitd', *command))}\n")
+        parts.append(f"```text\n{digitd(*command, '--help').strip()}\n```\n")
+    return "\n".join(parts)
+
+
+def renewed(text: str, model: Path | None = None) -> str:
+    """`text` with its blocks as they should be now. model: in place of the shipped one."""
+
+    def output(block: re.Match[str]) -> str:
+        arguments = shlex.split(block[1])[1:]
+        with_model = ["--model", str(model.resolve())] if model else []
+        return f"<!-- output: {block[1]} -->\n```text\n$ {block[1]}\n{digitd(*arguments, *with_model)}```\n"
+
+    text = OUTPUT_BLOCK.sub(output, text)
+    return FIGURES_BLOCK.sub(lambda _: f"<!-- figures -->\n{figures(model)}", text)
+
+
+def figures(model: Path | None = None) -> str:
+    """The table of accuracies; what has not been measured is a dash."""
+    from benchmarks.accuracy import KINDS
+    from edge.recogniser import EngineConfig, Recogniser
+
+    measured = json.loads(FIGURES.read_text(encoding="utf-8"))["kinds"] if FIGURES.is_file() else {}
+    mnist = Recogniser(model, EngineConfig("cpu")).card.accuracies.get("mnist test")
+    mnist_cells = f"10,000 | {_share(mnist, 2)} | {_interval(mnist, 10_000, 2)}"
+    lines = [
+        "| pictures | count | digitd | 95 % interval | one threshold, one contour a digit | PP-OCRv6 |",
+        "|---|--:|--:|--:|--:|--:|",
+        f"| MNIST's test set, single digits | {mnist_cells} | | |",
+    ]
+    for kind, (title, simple, peer, *_) in KINDS.items():
+        found = measured.get(kind)
+        share = found["right"] / found["count"] if found else None
+        count = found["count"] if found else None
+        lines.append(
+            f"| {title} | {count or '–'} | {_share(share)} | {_interval(share, count)} | {simple:.0%} | {peer:.0%} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _share(share: float | None, places: int = 1) -> str:
+    return "–" if share is None else f"**{share:.{places}%}**"
+
+
+def _interval(share: float | None, count: int | None, places: int = 1) -> str:
+    if share is None or count is None:
+        return "–"
+    from benchmarks.accuracy import wilson
+
+    low, high = wilson(round(share * count), count)
+    return f"{low:.{places}%} to {high:.{places}%}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", type=Path, help="in place of the shipped one")
+    model = parser.parse_args().model
+    CLI.write_text(cli_reference(), encoding="utf-8")
+    for path in TEXTS:
+        path.write_text(renewed(path.read_text(encoding="utf-8"), model), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(ROOT))  # for benchmarks, which is not installed
+    main()
