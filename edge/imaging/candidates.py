@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from edge.imaging.components import Component, union
 
-_MOST_PIECES = 4  # a five of two strokes, broken once more by a thin pen or a ruled line, and a speck
+_MOST_PIECES = 7  # a wide nought that was cut wherever it could be has as many
 # Of the row's digit height:
 _WIDEST = 1.4
 _TALLEST = 1.5

@@ -9,6 +9,7 @@ from training.dataset import (
     LIKE_DIGITS,
     NO_DIGIT,
     NO_DIGITS,
+    STOCKED,
     Batches,
     makers,
     origins,
@@ -134,7 +135,7 @@ def test_kinds_that_are_not_in_the_mix_are_not_made(digits):
     mix = Mix(mnist=16, strokes=0, hands=0, parts=0, pairs=3, marks=0, lines=0)
     made = stock(digits, [], RECIPE.model_copy(update={"mix": mix}), seed=1)
     assert list(made) == ["pairs"]
-    assert made["pairs"][0].shape == (4 * 3, 28, 28)  # as many as an epoch shows
+    assert made["pairs"][0].shape == (STOCKED * 4 * 3, 28, 28)  # as many as STOCKED epochs show
 
 
 def test_validation_has_the_digits_as_they_are_and_as_many_of_each_kind(digits, foreign):
@@ -159,7 +160,7 @@ def test_validation_shows_other_samples_than_training(digits, pool):
 def test_origins_name_every_source_with_its_licence(digits, foreign):
     sources = origins(digits, foreign, RECIPE)
     assert [source.samples for source in sources][:2] == [70, 10]
-    assert sum(source.samples for source in sources[2:]) == 4 * (MIX.total - MIX.mnist - MIX.hands)
+    assert sum(source.samples for source in sources[2:]) == STOCKED * 4 * (MIX.total - MIX.mnist - MIX.hands)
     assert all(source.name and source.licence for source in sources)
     other = Mnist(digits.images[:60], digits.labels[:60], None)
     assert origins(other, foreign, RECIPE)[0].sha256 != sources[0].sha256
