@@ -160,7 +160,7 @@ def tiny_run(stroke_mnist: Path, tmp_path_factory: pytest.TempPathFactory) -> Ti
     recipe = tmp_path_factory.mktemp("recipe") / "tiny.toml"
     recipe.write_text(
         'name = "tiny"\nepochs = 2\nseed = 5\nplain = 1\n'
-        "[network]\nwidth = 4\ndropout = 0\n[optimiser]\naverage = 0.8\nrate = 0.01\n"
+        "[network]\nwidth = 4\ndropout = 0\n[optimiser]\naverage = 0.8\nrate = 0.03\n"
         "[mix]\nmnist = 40\nstrokes = 4\nparts = 2\npairs = 2\nmarks = 2\nlines = 2\n"
     )
     out = tmp_path_factory.mktemp("run") / "tiny"
