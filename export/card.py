@@ -40,7 +40,7 @@ def markdown(card: ModelCard, size: int) -> str:
         "",
         "## Limits",
         "",
-        "Most hands in it are American (MNIST); other shapes, such as ones with a long upstroke and crossed sevens, "
-        "come only from the project's stroke model. Printed digits were not trained on.",
+        "Most hands in it are American (MNIST); the table above says which others it holds. Printed digits were not "
+        "trained on.",
     ]
     return "\n".join(lines) + "\n"
