@@ -64,7 +64,8 @@ def renewed(text: str, model: Path | None = None) -> str:
 def figures(model: Path | None = None) -> str:
     """The table of accuracies; what has not been measured is a dash."""
     from benchmarks.accuracy import KINDS
-    from edge.recogniser import EngineConfig, Recogniser
+    from edge.engine import EngineConfig
+    from edge.recogniser import Recogniser
 
     measured = json.loads(FIGURES.read_text(encoding="utf-8"))["kinds"] if FIGURES.is_file() else {}
     mnist = Recogniser(model, EngineConfig("cpu")).card.accuracies.get("mnist test")

@@ -102,7 +102,7 @@ def read(
     Exit codes: 0 all read, 1 some inputs failed, 2 usage, 78 bad model file or provider.
     """
     from edge.commands import read as command
-    from edge.recogniser import EngineConfig
+    from edge.engine import EngineConfig
 
     request = command.Request(paths, format, out, annotate, recursive, every, quiet)
     raise typer.Exit(command.run(request, model, EngineConfig(provider, threads)))

@@ -29,10 +29,17 @@ _WIDTH = 0.65  # of a digit, by the row's digit height
 # Most strokes are one digit: what a cut through one costs on either side of it.
 _CUT = -1.5
 
+_LARGE = 0.3, 0.75  # of the row's digit height: what is as wide and as tall, and no digit, is not passed over
+
+_LEAST = -8.0  # natural logarithm of the least probability a candidate is given of being what a text wants there
+
 LEAST_CONFIDENCE = 0.3
 """A digit whose probability is lower is `?`. On 240 generated rows of held-out writers 0.3 read more rows rightly than
 0.5 did, which asks for an even chance: of eleven labels the likeliest is mostly right well below it.
 """
+
+
+Box = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)
@@ -72,6 +79,79 @@ def decode(
     return Decoded(tuple(digits), confidence)
 
 
+@dataclass(frozen=True)
+class Spelling:
+    """score: natural logarithms summed, comparable between texts over the same candidates; digits: the text's, where
+    the candidates see them; unread: what stands between them and is none of them, as (digits before it, box).
+    """
+
+    score: float
+    digits: tuple[Digit, ...]
+    unread: tuple[tuple[int, Box], ...]
+
+
+def spell(
+    candidates: Sequence[Candidate],
+    log_probs: F32,
+    labels: Sequence[str],
+    reject: int | None,
+    height: float,
+    text: str,
+) -> Spelling:
+    """How well the row's candidates spell `text`, by the best way; a score of -inf where there is none.
+
+    Arguments as `decode` takes them; text: of labels, none of them `?`.
+    """
+    nodes = max((c.end for c in candidates), default=0)
+    wanted = [labels.index(label) for label in text]
+    best = np.full((nodes + 1, len(wanted) + 1), -np.inf)
+    best[0, 0] = 0.0
+    came = np.full((nodes + 1, len(wanted) + 1), -1)  # the candidate that leads there
+    took = np.zeros((nodes + 1, len(wanted) + 1), bool)  # whether it is a digit of the text or left out
+    scores = np.maximum(log_probs[:, wanted].astype(np.float64), _LEAST)
+    for index in sorted(range(len(candidates)), key=lambda i: candidates[i].end):
+        candidate = candidates[index]
+        start, end = candidate.start, candidate.end
+        _, _, w, h = candidate.box
+        small = h < _LOWEST_DIGIT * height
+        if not small and wanted:
+            total = best[start, :-1] + scores[index] + _CUT * candidate.cut_ends
+            better = np.flatnonzero(total > best[end, 1:]) + 1
+            best[end, better], came[end, better], took[end, better] = total[better - 1], index, True
+        if candidate.whole:
+            no_digit = float(log_probs[index][reject]) if reject is not None else -np.inf
+            total = best[start] + (_LEAVE_SMALL if small else _left_out(w, height, no_digit))
+            better = np.flatnonzero(total > best[end])
+            best[end, better], came[end, better], took[end, better] = total[better], index, False
+    if not np.isfinite(best[nodes, -1]):
+        return Spelling(-np.inf, (), ())
+    digits: list[Digit] = []
+    unread: list[tuple[int, Box]] = []
+    node, k = nodes, len(wanted)
+    while node > 0:
+        index, digit_here = int(came[node, k]), bool(took[node, k])
+        if digit_here:
+            k -= 1
+            digits.append(Digit(text[k], float(np.exp(log_probs[index][wanted[k]])), candidates[index].box))
+        elif 0 < k < len(wanted) and _is_figure(candidates[index], height, log_probs[index], reject):
+            unread.append((k, candidates[index].box))
+        node = candidates[index].start
+    return Spelling(float(best[nodes, -1]), tuple(digits[::-1]), tuple(unread[::-1]))
+
+
+def _is_figure(candidate: Candidate, height: float, log_probs: F32, reject: int | None) -> bool:
+    """Whether a stroke is as large as a digit and yet none: a letter, a digit struck out."""
+    _, _, w, h = candidate.box
+    large = h >= _LARGE[1] * height and _LARGE[0] * height <= w <= _FLATTEST_DIGIT * h
+    return large and reject is not None and float(log_probs[reject]) > np.log(0.5)
+
+
+def _left_out(width: int, height: float, no_digit: float) -> float:
+    """What it costs to leave a tall stroke out, by its width and the logarithm of the probability of no digit."""
+    digits = max(1.0, width / (_WIDTH * height))
+    return _LEAVE_TALL * digits + max(no_digit, float(np.log(LEAST_CONFIDENCE)))
+
+
 def _readings(
     candidate: Candidate, log_probs: F32, labels: Sequence[str], reject: int | None, height: float
 ) -> list[tuple[float, Digit | None]]:
@@ -91,8 +171,7 @@ def _readings(
     if alone:
         # Something as tall as a digit that is none of the labels, or two that touch: there, but not read.
         unread = None if w > _FLATTEST_DIGIT * h and _is_stroke(candidate) else Digit(UNREADABLE, 0.0, candidate.box)
-        digits = max(1.0, w / (_WIDTH * height))
-        readings.append((_LEAVE_TALL * digits + max(no_digit, float(np.log(LEAST_CONFIDENCE))), unread))
+        readings.append((_left_out(w, height, no_digit), unread))
     return readings
 
 

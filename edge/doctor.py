@@ -171,7 +171,8 @@ def _build_fact(build: str, name: str) -> str:
 
 
 def _model(report: Report, model: Path | None, provider: Literal["auto", "cpu", "cuda"]) -> None:
-    from edge.recogniser import EngineConfig, Recogniser, default_model
+    from edge.engine import EngineConfig
+    from edge.recogniser import Recogniser, default_model
 
     path = model or default_model()
     report.facts["model"] = {"file": str(path)}
@@ -234,8 +235,8 @@ def _self_test(report: Report, model: Path | None, provider: Literal["auto", "cp
     if any(finding.topic == "model" and finding.level == "problem" for finding in report.findings):
         report.add("self-test", "note", "left out, for there is no model to read with", None)
         return
+    from edge.engine import EngineConfig
     from edge.reader import Reader
-    from edge.recogniser import EngineConfig
     from edge.sources.picture import load
 
     reader = Reader(model, EngineConfig(provider=provider))

@@ -1,27 +1,28 @@
 """The front door: a picture in, its rows of digits out.
 
-imaging proposes candidates, one ONNX Runtime call judges all of them, decoding picks each row's best path.
+imaging finds lines and, in them, what may be a digit; one ONNX Runtime call reads all lines whole, another judges all
+candidates; what both together find likeliest is the row.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from edge.arrays import F32, F64, U8, u8
+from edge.arrays import F32, F64, U8
+from edge.combine import Evidence, combine
 from edge.decode import Decoded, decode
-from edge.imaging.candidates import Candidate, find_candidates
-from edge.imaging.components import Component, cut_out, find_components
-from edge.imaging.cuts import cut, slant_of
-from edge.imaging.ink import Ink, find_inks
+from edge.engine import EngineConfig
+from edge.imaging.candidates import Candidate
+from edge.imaging.ink import find_inks
+from edge.imaging.lines import Line, find_lines, lattice
 from edge.imaging.normalise import normalise_all
-from edge.imaging.rows import RowOfStrokes, find_rows, straighten, without_blots
-from edge.imaging.rules import remove_rules
-from edge.recogniser import EngineConfig, Recogniser
+from edge.imaging.strip import column
+from edge.recogniser import Recogniser
 from edge.row import UNREADABLE, Digit, Point, Row
+from edge.sequence import STEP, RowModel
 
 SMALLEST = 12
 """Pixels of a picture's shorter side below which there is no room for a digit."""
@@ -30,25 +31,19 @@ _LARGEST = 2400  # pixels of the longest side that is worked on; larger pictures
 _COARSE = 110  # pixels of height below which a picture is doubled first: strokes of one pixel have no shape
 
 
-@dataclass(frozen=True)
-class _Lattice:
-    """One row's candidates, in pixels of the levelled picture; `back` leads from there to the working picture."""
-
-    candidates: list[Candidate]
-    inks: list[U8]
-    height: float
-    back: F64 | None
-
-
 class Reader:
     """Reads rows of digits.
 
-    model: an ONNX file written by `digitd export`; None takes the one that comes with the package.
+    model, row_model: ONNX files written by `digitd export`, of single digits and of whole rows; None takes the ones
+    that come with the package.
     Raises ModelError or ProviderError in one line that says what, where and the mend.
     """
 
-    def __init__(self, model: Path | None = None, engine: EngineConfig | None = None) -> None:
+    def __init__(
+        self, model: Path | None = None, engine: EngineConfig | None = None, row_model: Path | None = None
+    ) -> None:
         self.recogniser = Recogniser(model, engine)
+        self.row_model = RowModel(row_model, engine)
 
     def read(self, image: U8) -> list[Row]:
         """The rows of digits in a picture, top to bottom.
@@ -61,28 +56,37 @@ class Reader:
             return []
         grey: U8 = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
         grey, scale = _working_size(grey)
-        pages = [_page(ink) for ink in find_inks(grey)]
-        # All digits of all rows in one call: what a call costs beside its batch is paid once a picture.
-        crops = normalise_all([crop for page in pages for lattice in page for crop in lattice.inks])
+        pages = [find_lines(ink) for ink in find_inks(grey)]
+        # All rows in one call, and all digits in another: what a call costs beside its batch is paid once a picture.
+        steps = iter(self.row_model.log_probs([line.strip for page in pages for line in page]))
+        spelt = [[(line, next(steps)) for line in page] for page in pages]
+        doubtful = [[(line, *lattice(line), own) for line, own in page] for page in spelt]
+        crops = normalise_all([ink for page in doubtful for _, _, inks, _ in page for ink in inks])
         log_probs = iter(self.recogniser.log_probs(crops))
-        read = [self._decoded(page, log_probs) for page in pages]
+        read = []
+        for page in doubtful:
+            rows = [(self._combined(line, candidates, log_probs, own), line) for line, candidates, _, own in page]
+            read.append(_without_strays(rows))
         best = max(read, key=_sureness, default=[])
-        return [_row(decoded, lattice.back, scale, image.shape[:2]) for decoded, lattice in best]
+        return [_row(decoded, line.back, scale, image.shape[:2]) for decoded, line in best]
 
-    def _decoded(self, page: list[_Lattice], log_probs: Iterator[F32]) -> list[tuple[Decoded, _Lattice]]:
-        """The page's rows of digits, each from the next of the log-probabilities."""
-        rows: list[tuple[Decoded, _Lattice]] = []
+    def _combined(self, line: Line, candidates: list[Candidate], log_probs: Iterator[F32], steps: F32) -> Decoded:
+        """A line's reading by both models; log_probs: of its candidates, and of those of the lines after it."""
         labels, reject = self.recogniser.card.labels, self.recogniser.reject
-        for lattice in page:
-            own = np.array(list(islice(log_probs, len(lattice.inks))))
-            decoded = decode(lattice.candidates, own, labels, reject, lattice.height)
-            if _is_row(decoded.digits):
-                rows.append((decoded, lattice))
-        tall = np.median([lattice.height for decoded, lattice in rows if len(decoded.digits) > 1] or [0.0])
-        return [(decoded, lattice) for decoded, lattice in rows if not _is_stray(decoded, lattice.height, float(tall))]
+        own = np.array(list(islice(log_probs, len(candidates)))).reshape(len(candidates), len(labels))
+        alone = decode(candidates, own, labels, reject, line.height)
+        columns = column(np.arange(len(steps) + 1), line.left, line.height, STEP)
+        seen = Evidence(candidates, own, labels, reject, steps, self.row_model.labels, columns, line.top, line.height)
+        return combine(seen, alone)
 
 
-def _sureness(rows: list[tuple[Decoded, _Lattice]]) -> float:
+def _without_strays(rows: list[tuple[Decoded, Line]]) -> list[tuple[Decoded, Line]]:
+    rows = [(decoded, line) for decoded, line in rows if _is_row(decoded.digits)]
+    tall = float(np.median([line.height for decoded, line in rows if len(decoded.digits) > 1] or [0.0]))
+    return [(decoded, line) for decoded, line in rows if not _is_stray(decoded, line.height, tall)]
+
+
+def _sureness(rows: list[tuple[Decoded, Line]]) -> float:
     """By which of two readings of a picture, dark ink or light, the better is chosen: its expected digits right,
     less those that could not be read.
     """
@@ -106,38 +110,6 @@ def _working_size(grey: U8) -> tuple[U8, float]:
         return grey, scale
     interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     return cv2.resize(grey, None, fx=scale, fy=scale, interpolation=interpolation), scale
-
-
-def _page(ink: Ink) -> list[_Lattice]:
-    """The rows of strokes in a picture's ink, each with its candidates."""
-    mask = ink.mask
-    components = find_components(mask)
-    cleaned = remove_rules(mask, components)
-    if cleaned is not None:
-        mask, components = cleaned, find_components(cleaned)
-    strength = u8(cv2.bitwise_and(ink.strength, mask))
-    return [_lattice(without_blots(row, mask), strength) for row in find_rows(components)]
-
-
-def _lattice(row: RowOfStrokes, strength: U8) -> _Lattice:
-    strokes = row.strokes()
-    turn = straighten(row)
-    if turn is not None:
-        strokes = [_turned(c, turn) for c in strokes]
-        strokes.sort(key=lambda c: c.centre[0])
-        size = (max(c.right for c in strokes) + 1, max(c.bottom for c in strokes) + 1)
-        strength = u8(cv2.warpAffine(strength, turn, size, flags=cv2.INTER_LINEAR))
-    heights = [c.h for c in strokes]
-    height = float(np.median([h for h in heights if h >= 0.42 * max(heights)]))
-    slant = slant_of(strokes)
-    candidates = find_candidates([cut(stroke, strength, height, slant) for stroke in strokes], height)
-    back = None if turn is None else cv2.invertAffineTransform(turn)
-    return _Lattice(candidates, [cut_out(strength, c.pieces) for c in candidates], height, back)
-
-
-def _turned(component: Component, turn: F64) -> Component:
-    contours = tuple(np.round(contour @ turn[:, :2].T + turn[:, 2]).astype(np.int32) for contour in component.contours)
-    return Component(contours, *cv2.boundingRect(np.concatenate(contours)))
 
 
 def _is_row(digits: tuple[Digit, ...]) -> bool:

@@ -1,24 +1,49 @@
 """The model card for people: the file's metadata as a page beside it."""
 
 from edge.model_card import ModelCard
+from edge.sequence import BLANK
+
+_DIGITS = {
+    "what": "One crop of a digit, uint8 28x28, to the logarithms of the probabilities of {count} labels: {labels}. "
+    "`reject` is whatever is no digit.",
+    "made": "`edge/imaging/normalise.py`",
+    "chosen": "by the loss on MNIST training digits of writers held out from training; never by the test set",
+    "tests": "`mnist test` is MNIST's test set, all 10,000, read by the exported file through ONNX Runtime and `edge`; "
+    "a digit taken for `reject` counts as wrong. The others are validation samples: `mnist` the held-out writers' "
+    "digits as they are, `augmented` the same bent, redrawn and photographed, the rest one kind of the recipe's mix "
+    "each.",
+    "limits": "Most hands in it are American (MNIST); the table above says which others it holds. Printed digits were "
+    "not trained on.",
+}
+_ROWS = {
+    "what": "One row of digits, uint8 32 pixels high and any multiple of 4 wide, to the logarithms of the "
+    "probabilities of {count} labels at every 4 pixels: {labels}. Repeated labels joined and blanks dropped, that is "
+    "the row's text (CTC).",
+    "made": "`edge/imaging/strip.py`",
+    "chosen": "by rows read exactly, of writers, digits and fonts held out from training",
+    "tests": "`rows` are validation rows, as hard as those it was trained on and many of them past reading by eye; "
+    "`rows of held-out writers` a thousand of them, read by the exported file through ONNX Runtime and `edge`.",
+    "limits": "Rows of more than 14 digits were not trained on. It has learnt no language: nothing tells it which "
+    "numbers are likely.",
+}
 
 
 def markdown(card: ModelCard, size: int) -> str:
     """The page for a model file of `size` bytes."""
+    words = _ROWS if card.labels[0] == BLANK else _DIGITS
     lines = [
         f"# Model card: {card.name}",
         "",
-        "One crop of a digit, uint8 28x28, to the logarithms of the probabilities of "
-        f"{len(card.labels)} labels: {', '.join(card.labels)}. `reject` is whatever is no digit.",
+        words["what"].format(count=len(card.labels), labels=", ".join(card.labels)),
         "",
         "| | |",
         "|---|---|",
         f"| file | {size:,} bytes, {card.parameters:,} parameters, float32 |",
-        f"| preprocessing | version {card.preprocessing}, `edge/imaging/normalise.py` |",
+        f"| preprocessing | version {card.preprocessing}, {words['made']} |",
         f"| recipe | `{card.recipe}`, sha256 {card.recipe_sha256[:16]} |",
         f"| trained | {card.epochs} epochs, seed {card.seed}, commit {card.commit or 'unknown'} |",
-        "| chosen | by the loss on MNIST training digits of writers held out from training; never by the test set |",
-        f"| temperature | {card.temperature:g}, fitted on the same held-out digits and on what is no digit |",
+        f"| chosen | {words['chosen']} |",
+        f"| temperature | {card.temperature:g}; 1 is none, others are fitted on the validation samples |",
         f"| licence of the weights | {card.licence} |",
         "",
         "## Trained on",
@@ -33,14 +58,10 @@ def markdown(card: ModelCard, size: int) -> str:
         "|---|---|",
         *(f"| {name} | {share:.2%} |" for name, share in card.accuracies.items()),
         "",
-        "`mnist test` is MNIST's test set, all 10,000, read by the exported file through ONNX Runtime and `edge`; a "
-        "digit taken for `reject` counts as wrong. The others are validation samples: `mnist` the held-out writers' "
-        "digits as they are, `augmented` the same bent, redrawn and photographed, the rest one kind of the recipe's "
-        "mix each.",
+        words["tests"],
         "",
         "## Limits",
         "",
-        "Most hands in it are American (MNIST); the table above says which others it holds. Printed digits were not "
-        "trained on.",
+        words["limits"],
     ]
     return "\n".join(lines) + "\n"

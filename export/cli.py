@@ -26,6 +26,6 @@ def export(
         raise ConfigError(f"export needs {error.name}: pip install 'digitd[training]'") from None
     done = export_onnx(checkpoint, out, data_dir)
     typer.echo(
-        f"{done.path}: {done.bytes:,} bytes, {done.accuracy:.2%} of MNIST's test set "
+        f"{done.path}: {done.bytes:,} bytes, {done.accuracy:.2%} of {done.test} "
         f"(checkpoint {done.checkpoint_accuracy:.2%}, largest difference {done.farthest:.1e})"
     )

@@ -3,6 +3,7 @@
 import logging
 import subprocess
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,13 +11,17 @@ import numpy as np
 import onnx
 import torch
 
+from edge.engine import EngineConfig
 from edge.errors import ConfigError
-from edge.imaging.normalise import PREPROCESSING, SIDE
+from edge.imaging import normalise, strip
+from edge.imaging.normalise import SIDE
 from edge.model_card import KEY, ModelCard
-from edge.recogniser import EngineConfig, Recogniser
+from edge.recogniser import Recogniser
+from edge.sequence import RowModel, best_path
 from export.card import markdown
-from training import engine, mnist
-from training.dataset import LABELS
+from training import dataset, engine, mnist, row_dataset
+from training.checkpoint import load
+from training.recipe import RowRecipe
 
 OPSET = 18
 LARGEST = 1_500_000  # bytes of a model file
@@ -26,29 +31,43 @@ LICENCE = "CC BY-SA 3.0"  # of the weights, as that of MNIST, which they were tr
 
 @dataclass(frozen=True)
 class Exported:
-    """farthest: the largest difference of a log-probability to the checkpoint's, over MNIST's test set.
-    accuracy, checkpoint_accuracy: shares of MNIST's test set right, of the file and of the checkpoint.
+    """farthest: the largest difference of a log-probability to the checkpoint's, over all of `test`'s samples.
+    accuracy, checkpoint_accuracy: shares of them right, of the file and of the checkpoint.
     """
 
     path: Path
     bytes: int
+    test: str
     farthest: float
     accuracy: float
     checkpoint_accuracy: float
 
 
+@dataclass(frozen=True)
+class _Kind:
+    """What differs between networks: `test` names the samples that the file is compared to the checkpoint on."""
+
+    input: str
+    example: torch.Tensor
+    dynamic: dict[int, object]
+    labels: tuple[str, ...]
+    preprocessing: int
+    test: str
+    compare: Callable[[torch.nn.Module, Path, Path | None], tuple[float, float, float]]
+
+
 def export_onnx(checkpoint: Path, out: Path, data_dir: Path | None) -> Exported:
     """Write `out` and its card `out`.md from a checkpoint of `digitd train`.
 
-    The file is run by ONNX Runtime through `edge` on the whole MNIST test set and must agree with the checkpoint;
-    raises ConfigError, and leaves `out` as it was, where it does not.
+    The file is run by ONNX Runtime through `edge`, single digits' on the whole MNIST test set and rows' on validation
+    rows, and must agree with the checkpoint; raises ConfigError, and leaves `out` as it was, where it does not.
     """
-    network, recipe, facts = engine.load(checkpoint)
-    test = mnist.load("test", data_dir)
+    network, recipe, facts = load(checkpoint)
+    kind = _ROWS if isinstance(recipe, RowRecipe) else _DIGITS
     card = ModelCard(
         name=recipe.name,
-        labels=LABELS,
-        preprocessing=PREPROCESSING,
+        labels=kind.labels,
+        preprocessing=kind.preprocessing,
         temperature=facts.temperature,
         recipe=f"configs/recipes/{recipe.name}.toml",
         recipe_sha256=recipe.sha256,
@@ -63,40 +82,86 @@ def export_onnx(checkpoint: Path, out: Path, data_dir: Path | None) -> Exported:
     out.parent.mkdir(parents=True, exist_ok=True)
     part = out.with_suffix(".part")
     try:
-        part.write_bytes(_with_card(_program(network), card).SerializeToString())
-        ours, theirs = engine.log_probs(network, test.images), _run(part, test.images, card.temperature)
-        farthest = float(np.abs(ours - theirs).max())
-        right = (theirs.argmax(1) == test.labels).mean(), (ours.argmax(1) == test.labels).mean()
+        part.write_bytes(_with_card(_program(network, kind), card).SerializeToString())
+        farthest, ours, theirs = kind.compare(network, part, data_dir)
         size = part.stat().st_size
-        if farthest > FARTHEST or right[0] != right[1]:
+        if farthest > FARTHEST or ours != theirs:
             raise ConfigError(
                 f"{out}: not written: the exported file differs from {checkpoint} by {farthest:.2g} in "
-                f"log-probability and reads {right[0]:.2%} against {right[1]:.2%} of MNIST's test set"
+                f"log-probability and reads {theirs:.2%} against {ours:.2%} of {kind.test}"
             )
         if size > LARGEST:
             raise ConfigError(f"{out}: not written: {size} bytes, at most {LARGEST} are allowed; narrow the network")
         # The file itself is what was measured, so its accuracy is put in last.
-        card = replace(card, accuracies={**card.accuracies, "mnist test": float(right[0])})
+        card = replace(card, accuracies={**card.accuracies, kind.test: theirs})
         part.write_bytes(_with_card(onnx.load(part), card).SerializeToString())
         size = part.stat().st_size
         part.replace(out)
     finally:
         part.unlink(missing_ok=True)
     out.with_suffix(".md").write_text(markdown(card, size), encoding="utf-8")
-    return Exported(out, size, farthest, float(right[0]), float(right[1]))
+    return Exported(out, size, kind.test, farthest, theirs, ours)
 
 
-def _program(network: torch.nn.Module) -> onnx.ModelProto:
-    """The network by PyTorch's dynamo exporter: crops uint8 [N, 28, 28] -> log_probs float32 [N, K]."""
+def _compare_digits(network: torch.nn.Module, path: Path, data_dir: Path | None) -> tuple[float, float, float]:
+    """Largest difference, the checkpoint's accuracy, the file's; the temperature taken out again."""
+    test = mnist.load("test", data_dir)
+    recogniser = Recogniser(path, EngineConfig("cpu"))
+    scaled = np.concatenate([recogniser.log_probs(part) for part in np.array_split(test.images, 20)])
+    scaled *= recogniser.card.temperature
+    theirs = scaled - np.logaddexp.reduce(scaled, axis=1, keepdims=True)
+    ours = engine.log_probs(network, test.images)
+    right = [float((out.argmax(1) == test.labels).mean()) for out in (ours, theirs)]
+    return float(np.abs(ours - theirs).max()), right[0], right[1]
+
+
+def _compare_rows(network: torch.nn.Module, path: Path, data_dir: Path | None) -> tuple[float, float, float]:
+    """As `_compare_digits`, on rows of writers held out from training, one at a time as no padding differs then."""
+    recipe = RowRecipe(reads="rows", name="rows")
+    strips = row_dataset.validation(recipe, data_dir, 1000)
+    model = RowModel(path, EngineConfig("cpu"))
+    farthest, right = 0.0, [0, 0]
+    for ink, text in strips:
+        theirs = model.log_probs([ink])[0]
+        with torch.no_grad():
+            ours = network(torch.from_numpy(ink)[None])[0].numpy()
+        farthest = max(farthest, float(np.abs(ours - theirs).max()))
+        for i, steps in enumerate((ours, theirs)):
+            right[i] += "".join(row_dataset.LABELS[label] for label in best_path(steps).labels) == text
+    return farthest, right[0] / len(strips), right[1] / len(strips)
+
+
+_DIGITS = _Kind(
+    "crops",
+    torch.zeros(2, SIDE, SIDE, dtype=torch.uint8),
+    {0: torch.export.Dim("N", min=1)},
+    dataset.LABELS,
+    normalise.PREPROCESSING,
+    "mnist test",
+    _compare_digits,
+)
+_ROWS = _Kind(
+    "strips",
+    torch.zeros(2, strip.HEIGHT, 96, dtype=torch.uint8),
+    {0: torch.export.Dim("N", min=1), 2: 4 * torch.export.Dim("T", min=2, max=strip.LONGEST // 4)},
+    row_dataset.LABELS,
+    strip.PREPROCESSING,
+    "rows of held-out writers",
+    _compare_rows,
+)
+
+
+def _program(network: torch.nn.Module, kind: _Kind) -> onnx.ModelProto:
+    """The network by PyTorch's dynamo exporter: uint8 [N, ...] -> log_probs float32 [N, ..., K]."""
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
             network.eval().to(memory_format=torch.contiguous_format),
-            (torch.zeros(2, SIDE, SIDE, dtype=torch.uint8),),
-            input_names=["crops"],
+            (kind.example,),
+            input_names=[kind.input],
             output_names=["log_probs"],
-            dynamic_shapes={"crops": {0: torch.export.Dim("N", min=1)}},
+            dynamic_shapes=(kind.dynamic,),
             opset_version=OPSET,
             dynamo=True,
             verbose=False,
@@ -119,14 +184,6 @@ def _with_card(model: onnx.ModelProto, card: ModelCard) -> onnx.ModelProto:
     for value in [*model.graph.value_info, *model.graph.input, *model.graph.output, *model.graph.initializer]:
         del value.metadata_props[:]
     return model
-
-
-def _run(path: Path, crops: np.ndarray, temperature: float) -> np.ndarray:
-    """The file's log-probabilities by ONNX Runtime, as the network gives them: the temperature taken out again."""
-    recogniser = Recogniser(path, EngineConfig("cpu"))
-    parts = [recogniser.log_probs(part) for part in np.array_split(crops, 20)]
-    scaled = np.concatenate(parts) * temperature
-    return scaled - np.logaddexp.reduce(scaled, axis=1, keepdims=True)
 
 
 def _commit() -> str:

@@ -29,13 +29,16 @@ def train(
     Example: digitd train configs/recipes/mnist.toml --data-dir ~/mnist
     """
     with _training_extra():
-        from training import engine
-        from training.recipe import load
+        from training import engine, row_engine
+        from training.recipe import RowRecipe, load
     chosen = load(recipe)
     changes = {key: value for key, value in (("epochs", epochs), ("seed", seed)) if value is not None}
     chosen = chosen.model_copy(update=changes)
     folder = out or Path("runs") / chosen.name
-    best = engine.train(chosen, data_dir, folder, threads)
+    if isinstance(chosen, RowRecipe):
+        best = row_engine.train(chosen, data_dir, folder, threads)
+    else:
+        best = engine.train(chosen, data_dir, folder, threads)
     typer.echo(f"best epoch {best.epoch}, validation loss {best.validation_loss:.4f}: {folder / 'best.pt'}")
 
 

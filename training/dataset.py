@@ -4,7 +4,10 @@ Every batch is made from (seed, epoch, index), so that a run can be repeated.
 """
 
 import hashlib
-from collections.abc import Callable
+import multiprocessing
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
 
 import cv2
 import numpy as np
@@ -36,10 +39,15 @@ NO_DIGITS = tuple(kind for kind in MARKS if kind not in LIKE_DIGITS)
 
 Made = tuple[U8, int]
 
-STOCKED = 3
-"""Epochs' worth of samples in stock. With one epoch's, shown again in all 16, the network learnt them by heart: its
-loss on held-out ones rose from epoch 9 on.
+SHOWN = 5
+"""How often a run shows each sample of its stock. At 16 times the network learnt them by heart: its loss on held-out
+ones rose from epoch 9 on.
 """
+
+_WORTH_PROCESSES = 20_000  # samples; for fewer, starting a process costs more than it saves
+
+SOFT_PENS = Augmentation(pen=0.2, blur=0.8, noise=8.0, coarse=20)
+"""For hands whose sets are 16 to 32 pixels tall: blurred already, and no finer pen would leave their lines whole."""
 
 
 class Batches(Dataset[tuple[Tensor, Tensor]]):
@@ -89,21 +97,41 @@ class Batches(Dataset[tuple[Tensor, Tensor]]):
 def stock(digits: Mnist, hands: list[Hands], recipe: Recipe, seed: int, each: int | None = None) -> dict[str, Samples]:
     """Augmented samples of every kind in the recipe's mix that is not MNIST's digits as they are.
 
-    each: how many of a kind; None makes as many as STOCKED epochs show of it.
+    each: how many of a kind; None makes as many as the run shows of it, by SHOWN.
     """
-    rng = np.random.default_rng([recipe.seed, 0, seed])
-    augment = Augmentation()
+    steps = stocked_steps(digits, recipe)
+    wanted = {kind: each or steps * share for kind in makers(digits, hands) if (share := getattr(recipe.mix, kind))}
+    tasks = [(kind, count, digits, hands, (recipe.seed, seed)) for kind, count in wanted.items()]
+    progress = tqdm(total=len(tasks), desc="making samples", unit="kind", dynamic_ncols=True, leave=False)
     made: dict[str, Samples] = {}
-    steps = len(digits) // recipe.mix.mnist
-    kinds = {kind: make for kind, make in makers(digits, hands).items() if getattr(recipe.mix, kind)}
-    for kind, make in tqdm(kinds.items(), "making samples", unit="kind", dynamic_ncols=True, leave=False):
-        count = each or STOCKED * steps * getattr(recipe.mix, kind)
-        crops, labels = np.empty((count, 28, 28), np.uint8), np.empty(count, np.int64)
-        for i in range(count):
-            ink, labels[i] = make(rng)
-            crops[i] = normalise(augment(ink, rng))
-        made[kind] = crops, labels
+    with ExitStack() as stack:
+        run: Callable[..., Iterable[Samples]] = map
+        if sum(wanted.values()) > _WORTH_PROCESSES:
+            # As in the loader, started afresh: a fork of a process in which OpenCV has run threads hangs.
+            run = stack.enter_context(ProcessPoolExecutor(2, multiprocessing.get_context("spawn"))).map
+        for (kind, *_), samples in zip(tasks, run(_made, tasks), strict=True):
+            made[kind] = samples
+            progress.update()
+    progress.close()
     return made
+
+
+def stocked_steps(digits: Mnist, recipe: Recipe) -> int:
+    """Batches that the stock fills once."""
+    return max(1, recipe.epochs * (len(digits) // recipe.mix.mnist) // SHOWN)
+
+
+def _made(task: tuple[str, int, Mnist, list[Hands], tuple[int, int]]) -> Samples:
+    kind, count, digits, hands, seed = task
+    cv2.setNumThreads(1)
+    rng = np.random.default_rng([*seed, *kind.encode()])
+    augment = SOFT_PENS if kind == "hands" else Augmentation()
+    make = makers(digits, hands)[kind]
+    crops, labels = np.empty((count, 28, 28), np.uint8), np.empty(count, np.int64)
+    for i in range(count):
+        ink, labels[i] = make(rng)
+        crops[i] = normalise(augment(ink, rng))
+    return crops, labels
 
 
 def makers(digits: Mnist, hands: list[Hands]) -> dict[str, Callable[[np.random.Generator], Made]]:
@@ -153,7 +181,7 @@ def makers(digits: Mnist, hands: list[Hands]) -> dict[str, Callable[[np.random.G
 
 def origins(digits: Mnist, hands: list[Hands], recipe: Recipe) -> tuple[Data, ...]:
     """Where a run's samples come from, for the model card."""
-    steps = STOCKED * (len(digits) // recipe.mix.mnist)
+    steps = stocked_steps(digits, recipe)
     style = repr(HandStyle()) + repr(DIGITS) + repr(MARKS)
     made = "made from the above and the stroke model: pairs that touch, parts of them"
     return (

@@ -12,7 +12,6 @@ writes into the run's folder, by default runs/<recipe's name>:
 """
 
 import json
-import pickle
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -29,10 +28,10 @@ from tqdm import tqdm
 
 from edge.arrays import U8
 from edge.errors import ConfigError
-from edge.model_card import Data
 from training import hands, mnist, plots
 from training.calibrate import fit_temperature
-from training.dataset import LABELS, Batches, Samples, origins, stock, validation_samples
+from training.checkpoint import Facts, save
+from training.dataset import LABELS, NO_DIGIT, Batches, Samples, origins, stock, validation_samples
 from training.network import DigitNet
 from training.recipe import Recipe
 
@@ -46,16 +45,6 @@ class Epoch:
     validation_loss: float
     validation_accuracy: dict[str, float]  # by kind of sample
     seconds: float
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What a checkpoint knows of itself beside its weights: for the model card."""
-
-    epoch: int
-    temperature: float
-    accuracies: dict[str, float]
-    data: tuple[Data, ...]
 
 
 def train(recipe: Recipe, data_dir: Path | None, out: Path, threads: int | None = None) -> Epoch:
@@ -72,8 +61,8 @@ def train(recipe: Recipe, data_dir: Path | None, out: Path, threads: int | None 
     validation = validation_samples(held_out, foreign_out, recipe)
     data = origins(chosen, foreign, recipe)
 
-    network = network_of(recipe).to(memory_format=torch.channels_last)
-    averaged = AveragedModel(network, avg_fn=_follow(recipe.optimiser.average), use_buffers=True)
+    network = DigitNet(len(LABELS), recipe.network.width, recipe.network.dropout).to(memory_format=torch.channels_last)
+    averaged = AveragedModel(network, avg_fn=follow(recipe.optimiser.average), use_buffers=True)
     optimiser = torch.optim.AdamW(network.parameters(), recipe.optimiser.rate, weight_decay=recipe.optimiser.decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser,
@@ -81,6 +70,9 @@ def train(recipe: Recipe, data_dir: Path | None, out: Path, threads: int | None 
         total_steps=len(batches),
         pct_start=recipe.optimiser.warm_up,
     )
+
+    weights = torch.ones(len(LABELS))
+    weights[NO_DIGIT] = recipe.reject_weight
 
     # Started afresh, not forked: a fork of a process in which OpenCV has run threads hangs.
     loader = iter(
@@ -97,7 +89,7 @@ def train(recipe: Recipe, data_dir: Path | None, out: Path, threads: int | None 
         name = f"epoch {number}/{recipe.epochs}"
         with tqdm(steps, name, batches.per_epoch, unit="batch", dynamic_ncols=True) as progress:
             for crops, labels in progress:
-                loss = functional.nll_loss(network(crops), labels)
+                loss = functional.nll_loss(network(crops), labels, weights)
                 optimiser.zero_grad()
                 loss.backward()
                 optimiser.step()
@@ -126,56 +118,15 @@ def train(recipe: Recipe, data_dir: Path | None, out: Path, threads: int | None 
     return best
 
 
-def _follow(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
-    """A moving average that follows closely at first: the weights and variances it starts from mean nothing."""
+def follow(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
+    """For AveragedModel: a moving average that follows closely at first, since the weights and variances it starts from
+    mean nothing.
+    """
 
     def update(average: Tensor, current: Tensor, count: Tensor | int) -> Tensor:
         return average + (current - average) * (1 - min(decay, (1 + int(count)) / (10 + int(count))))
 
     return update
-
-
-def network_of(recipe: Recipe) -> DigitNet:
-    return DigitNet(len(LABELS), recipe.network.width, recipe.network.dropout)
-
-
-def save(path: Path, network: torch.nn.Module, recipe: Recipe, facts: Facts) -> None:
-    """Write a checkpoint, whole or not at all."""
-    part = path.with_suffix(".part")
-    checkpoint = {
-        "weights": network.state_dict(),
-        "recipe": recipe.model_dump_json(),
-        "facts": json.dumps(asdict(facts)),
-    }
-    torch.save(checkpoint, part)
-    part.replace(path)
-
-
-def load(path: Path) -> tuple[DigitNet, Recipe, Facts]:
-    """A checkpoint's network, ready to be asked, and what it knows of itself. Raises ConfigError."""
-    try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-        recipe = Recipe.model_validate_json(checkpoint["recipe"])
-        facts = json.loads(checkpoint["facts"])
-        facts = Facts(**{**facts, "data": tuple(Data(**entry) for entry in facts["data"])})
-        network = network_of(recipe)
-        network.load_state_dict(checkpoint["weights"])
-    except OSError as error:
-        raise ConfigError(
-            f"{path}: checkpoint cannot be read ({error.strerror}); write one with `digitd train`"
-        ) from None
-    except (
-        RuntimeError,
-        LookupError,
-        AttributeError,
-        TypeError,
-        ValueError,
-        EOFError,
-        pickle.UnpicklingError,
-    ) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:150]
-        raise ConfigError(f"{path}: not a checkpoint of `digitd train` ({reason})") from None
-    return network.eval(), recipe, facts
 
 
 @torch.no_grad()

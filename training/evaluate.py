@@ -5,7 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.recogniser import EngineConfig, Recogniser
+from edge.engine import EngineConfig
+from edge.errors import ConfigError
+from edge.recogniser import Recogniser
 from training import mnist
 
 
@@ -38,11 +40,14 @@ def evaluate_mnist(model: Path | None, data_dir: Path | None) -> Report:
     """model: an ONNX file (None: the shipped one), run by ONNX Runtime through `edge`; or a checkpoint, by PyTorch."""
     digits = mnist.load("test", data_dir)
     if model is not None and model.suffix == ".pt":
-        from training import engine
+        from training import checkpoint
         from training.dataset import LABELS
+        from training.engine import log_probs
 
-        network, _, _ = engine.load(model)
-        labels, out = LABELS, engine.log_probs(network, digits.images)
+        network, recipe, _ = checkpoint.load(model)
+        if recipe.reads != "digits":
+            raise ConfigError(f"{model}: reads whole rows, and MNIST holds single digits; see `make bench-accuracy`")
+        labels, out = LABELS, log_probs(network, digits.images)
         name = str(model)
     else:
         recogniser = Recogniser(model, EngineConfig("cpu"))

@@ -15,9 +15,9 @@ from edge.annotate import AnnotatedNames, annotate, save
 from edge.arrays import U8
 from edge.commands.console import DEBUG, REPORT_HINT, complain, libraries_muted
 from edge.commands.progress import Bar
+from edge.engine import EngineConfig
 from edge.errors import DigitdError, PictureError, UsageError
 from edge.reader import Reader
-from edge.recogniser import EngineConfig
 from edge.results import Format, PictureResult, writer
 from edge.row import Row
 from edge.sources.files import PICTURES, STDIN, VIDEOS, find

@@ -41,9 +41,9 @@ def find_inks(grey: U8) -> list[Ink]:
     lightness = _lightness_of_ink(coarse)
     inks = []
     if lightness < _UNDECIDED:
-        inks.append(_dark_ink(grey, coarse))
+        inks.append(dark_ink(grey, coarse))
     if lightness > -_UNDECIDED:
-        inks.append(_dark_ink(u8(cv2.bitwise_not(grey)), u8(cv2.bitwise_not(coarse))))
+        inks.append(dark_ink(u8(cv2.bitwise_not(grey)), u8(cv2.bitwise_not(coarse))))
     return inks
 
 
@@ -61,7 +61,7 @@ def _lightness_of_ink(coarse: U8) -> float:
     return float(cubes.sum()) / total if total else 0.0
 
 
-def _dark_ink(grey: U8, coarse: U8) -> Ink:
+def dark_ink(grey: U8, coarse: U8) -> Ink:
     """The ink of a picture whose ink is darker than its paper; `coarse` is the same picture, small."""
     kernel = max(9, round(min(_BROADEST, _BROADEST_SHARE * min(coarse.shape)))) | 1
     paper = cv2.resize(_paper(coarse, kernel), (grey.shape[1], grey.shape[0]), interpolation=cv2.INTER_LINEAR)

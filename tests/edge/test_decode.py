@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.decode import LEAST_CONFIDENCE, decode
+from edge.decode import LEAST_CONFIDENCE, Spelling, decode, spell
 from edge.imaging.candidates import Candidate
 from edge.row import UNREADABLE
 
@@ -200,3 +200,56 @@ def test_labels_need_not_be_in_order_of_their_digits():
     labels = ("reject", *"9876543210")
     log_probs = np.log(np.array([[0.01, 0.9, *[0.01] * 9]], np.float32))
     assert [d.text for d in decode([candidate(0, 1)], log_probs, labels, 0, HEIGHT).digits] == ["9"]
+
+
+@given(lattices(), st.text("0123456789", max_size=5))
+@settings(max_examples=150, deadline=None)
+def test_a_text_is_spelt_by_the_best_of_all_paths_as_long_as_it(lattice, text):
+    nodes, candidates, log_probs = lattice
+    spelling = spell(candidates, log_probs, LABELS, REJECT, HEIGHT, text)
+    score, digits = spelling.score, spelling.digits
+    paths = [path for path in all_paths(nodes, candidates) if len(path) == len(text)]
+    if not paths:
+        assert spelling == Spelling(-np.inf, (), ())
+        return
+    scores = [
+        sum(max(float(log_probs[i, int(label)]), -8.0) for i, label in zip(path, text, strict=True)) for path in paths
+    ]
+    assert score == pytest.approx(max(scores), abs=1e-4)
+    assert "".join(digit.text for digit in digits) == text
+    boxes = [digit.box for digit in digits]
+    assert boxes in [[candidates[i].box for i in path] for path in paths]
+
+
+def spelt(candidates, log_probs, text):
+    return spell(candidates, np.stack(log_probs), LABELS, REJECT, HEIGHT, text)
+
+
+def test_what_a_row_is_read_as_is_spelt_at_no_worse_a_score_than_any_other_text():
+    candidates = [candidate(0, 1), candidate(1, 2), candidate(2, 3)]
+    log_probs = [probabilities(d4=0.9), probabilities(d0=0.8), probabilities(d7=0.7)]
+    best = spelt(candidates, log_probs, "407")
+    assert [digit.box for digit in best.digits] == [c.box for c in candidates] and best.unread == ()
+    for other in ("401", "47", "4077", "", "999"):
+        assert spelt(candidates, log_probs, other).score < best.score
+
+
+def test_a_text_may_leave_marks_and_strokes_out_at_a_price():
+    dot = candidate(1, 2, box=(45, 55, 6, 6))
+    candidates = [candidate(0, 1), dot, candidate(2, 3)]
+    log_probs = [probabilities(d4=0.9), probabilities(d1=0.5), probabilities(d7=0.9)]
+    whole = spelt(candidates, log_probs, "47")
+    assert [digit.text for digit in whole.digits] == ["4", "7"] and whole.score > -1
+    without = spelt(candidates, log_probs, "4")
+    assert [digit.text for digit in without.digits] == ["4"] and without.score < whole.score - 2
+    assert spelt(candidates, log_probs, "417").score == -np.inf  # a dot is no digit
+
+
+def test_a_letter_between_digits_is_told_of_and_one_beside_them_is_not():
+    candidates = [candidate(i, i + 1) for i in range(3)]
+    digit, letter = probabilities(d4=0.9), probabilities(reject=0.9)
+    assert spelt(candidates, [digit, letter, digit], "44").unread == ((1, candidates[1].box),)
+    assert spelt(candidates, [letter, digit, digit], "44").unread == ()
+    assert spelt(candidates, [digit, digit, letter], "44").unread == ()
+    thin = [candidates[0], candidate(1, 2, box=(50, 10, 8, 50)), candidates[2]]
+    assert spelt(thin, [digit, letter, digit], "44").unread == ()

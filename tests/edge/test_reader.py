@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from edge import Reader
-from edge.recogniser import EngineConfig
+from edge.engine import EngineConfig
 from edge.row import UNREADABLE
 from training.synth.strokes import HandStyle, draw_hand
 
@@ -249,7 +249,8 @@ class Counting:
 
 def test_all_digits_of_a_picture_are_judged_in_one_call(pages):
     reader = Reader(engine=EngineConfig("cpu"))
-    counting = reader.recogniser._session = Counting(reader.recogniser._session)
+    engine = reader.recogniser._engine
+    counting = engine._session = Counting(engine._session)
     width = max(page.image.shape[1] for page in pages[:4])
     sheet = np.vstack(
         [np.pad(p.image, ((0, 0), (0, width - p.image.shape[1])), constant_values=235) for p in pages[:4]]

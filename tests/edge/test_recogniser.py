@@ -11,9 +11,10 @@ import onnxruntime as ort
 import pytest
 from onnx import TensorProto
 
+from edge.engine import LARGEST_FILE, EngineConfig, cuda_missing
 from edge.errors import ModelError, ProviderError
 from edge.imaging.normalise import PREPROCESSING
-from edge.recogniser import LARGEST_FILE, EngineConfig, Recogniser, cuda_missing, default_model
+from edge.recogniser import Recogniser, default_model
 
 CPU = EngineConfig("cpu", threads=1)
 
@@ -95,10 +96,10 @@ def test_the_same_crops_give_the_same_answer_with_any_number_of_threads(model_fi
 
 
 def test_threads_are_those_asked_for_and_do_not_spin(model_file):
-    options = Recogniser(model_file(), EngineConfig("cpu", threads=3))._session.get_session_options()
+    options = Recogniser(model_file(), EngineConfig("cpu", threads=3))._engine._session.get_session_options()
     assert options.intra_op_num_threads == 3 and options.inter_op_num_threads == 1
     assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
-    options = Recogniser(model_file(), EngineConfig("cpu", spinning=True))._session.get_session_options()
+    options = Recogniser(model_file(), EngineConfig("cpu", spinning=True))._engine._session.get_session_options()
     assert options.intra_op_num_threads == len(os.sched_getaffinity(0))
     assert options.get_session_config_entry("session.intra_op.allow_spinning") == "1"
 

@@ -6,14 +6,15 @@ import numpy as np
 import onnx
 import pytest
 
+from edge.engine import EngineConfig
 from edge.errors import ConfigError
 from edge.imaging.normalise import PREPROCESSING
 from edge.model_card import KEY, ModelCard
-from edge.recogniser import EngineConfig, Recogniser
+from edge.recogniser import Recogniser
 from export import onnx_file
 from export.card import markdown
 from export.onnx_file import export_onnx
-from training import engine
+from training import checkpoint, engine
 from training.dataset import LABELS
 from training.evaluate import evaluate_mnist
 
@@ -41,7 +42,7 @@ def exported(tiny_run, tmp_path_factory):
 
 @pytest.mark.parametrize("count", [1, 2, 300])
 def test_a_batch_of_any_size_gives_what_the_checkpoint_gives(exported, tiny_run, count):
-    network, _, facts = engine.load(tiny_run.out / "best.pt")
+    network, _, facts = checkpoint.load(tiny_run.out / "best.pt")
     crops = np.random.default_rng(count).integers(0, 256, (count, 28, 28), np.uint8)
     ours = engine.log_probs(network, crops).astype(float) / facts.temperature
     ours -= np.logaddexp.reduce(ours, axis=1, keepdims=True)
@@ -61,13 +62,13 @@ def test_the_file_takes_uint8_crops_and_gives_float32_log_probs(exported):
 
 
 def test_the_card_inside_is_complete_and_true(exported, tiny_run):
-    _, recipe, facts = engine.load(tiny_run.out / "best.pt")
+    _, recipe, facts = checkpoint.load(tiny_run.out / "best.pt")
     card = Recogniser(exported.path, CPU).card
     assert card.name == "tiny" and card.labels == LABELS and card.preprocessing == PREPROCESSING
     assert card.temperature == facts.temperature and card.epochs == facts.epoch and card.seed == 5
     assert card.recipe == "configs/recipes/tiny.toml" and card.recipe_sha256 == recipe.sha256
     assert card.data == facts.data and card.licence
-    assert card.parameters == sum(p.numel() for p in engine.load(tiny_run.out / "best.pt")[0].parameters())
+    assert card.parameters == sum(p.numel() for p in checkpoint.load(tiny_run.out / "best.pt")[0].parameters())
     assert card.accuracies == {**facts.accuracies, "mnist test": exported.accuracy}
 
 

@@ -9,11 +9,11 @@ from training.dataset import (
     LIKE_DIGITS,
     NO_DIGIT,
     NO_DIGITS,
-    STOCKED,
     Batches,
     makers,
     origins,
     stock,
+    stocked_steps,
     validation_samples,
 )
 from training.hands import Hands
@@ -22,7 +22,7 @@ from training.recipe import Mix, Recipe
 from training.synth.strokes import HandStyle, draw_hand
 
 MIX = Mix(mnist=16, strokes=3, hands=2, parts=4, pairs=2, marks=3, lines=1)
-RECIPE = Recipe(name="x", epochs=2, plain=1.0, mix=MIX)
+RECIPE = Recipe(name="x", epochs=10, plain=1.0, mix=MIX)
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,7 @@ def test_a_batch_is_mixed_as_the_recipe_says(batches, pool):
 
 
 def test_each_epoch_shows_every_digit_once_but_for_a_remainder(digits, batches):
-    assert batches.per_epoch == 70 // 16 and len(batches) == 2 * batches.per_epoch
+    assert batches.per_epoch == 70 // 16 and len(batches) == RECIPE.epochs * batches.per_epoch
     known = {image.tobytes(): i for i, image in enumerate(digits.images)}
     orders = []
     for epoch in range(2):
@@ -135,7 +135,7 @@ def test_kinds_that_are_not_in_the_mix_are_not_made(digits):
     mix = Mix(mnist=16, strokes=0, hands=0, parts=0, pairs=3, marks=0, lines=0)
     made = stock(digits, [], RECIPE.model_copy(update={"mix": mix}), seed=1)
     assert list(made) == ["pairs"]
-    assert made["pairs"][0].shape == (STOCKED * 4 * 3, 28, 28)  # as many as STOCKED epochs show
+    assert made["pairs"][0].shape == (8 * 3, 28, 28)  # of 10 epochs of 4 batches, a fifth
 
 
 def test_validation_has_the_digits_as_they_are_and_as_many_of_each_kind(digits, foreign):
@@ -160,7 +160,9 @@ def test_validation_shows_other_samples_than_training(digits, pool):
 def test_origins_name_every_source_with_its_licence(digits, foreign):
     sources = origins(digits, foreign, RECIPE)
     assert [source.samples for source in sources][:2] == [70, 10]
-    assert sum(source.samples for source in sources[2:]) == STOCKED * 4 * (MIX.total - MIX.mnist - MIX.hands)
+    assert sum(source.samples for source in sources[2:]) == stocked_steps(digits, RECIPE) * (
+        MIX.total - MIX.mnist - MIX.hands
+    )
     assert all(source.name and source.licence for source in sources)
     other = Mnist(digits.images[:60], digits.labels[:60], None)
     assert origins(other, foreign, RECIPE)[0].sha256 != sources[0].sha256

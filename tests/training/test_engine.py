@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from edge.errors import ConfigError
-from training import engine, mnist
+from training import checkpoint, engine, mnist
 from training.evaluate import evaluate_mnist
 from training.network import DigitNet
 from training.recipe import load
@@ -42,7 +42,7 @@ def test_two_epochs_teach_it_something(tiny_run):
 
 @pytest.mark.parametrize("name", ["best.pt", "last.pt"])
 def test_a_checkpoint_comes_back_with_its_recipe_and_facts(tiny_run, name):
-    network, recipe, facts = engine.load(tiny_run.out / name)
+    network, recipe, facts = checkpoint.load(tiny_run.out / name)
     assert recipe == load(tiny_run.recipe)
     assert not network.training
     epochs = [json.loads(line) for line in (tiny_run.out / "history.jsonl").read_text().splitlines()]
@@ -61,7 +61,7 @@ def test_a_checkpoint_holds_tensors_and_text_only(tiny_run):
 
 
 def test_the_network_gives_log_probabilities_that_depend_on_no_neighbour(tiny_run):
-    network, _, _ = engine.load(tiny_run.out / "best.pt")
+    network, _, _ = checkpoint.load(tiny_run.out / "best.pt")
     crops = np.random.default_rng(0).integers(0, 256, (1500, 28, 28), np.uint8)
     out = engine.log_probs(network, crops)
     assert out.shape == (1500, 11) and out.dtype == np.float32
@@ -89,7 +89,7 @@ class Bomb:
 
 def refusal(path):
     with pytest.raises(ConfigError) as error:
-        engine.load(path)
+        checkpoint.load(path)
     said = str(error.value)
     assert said.startswith(f"{path}: ") and "\n" not in said and "digitd train" in said
     assert error.value.exit_code == 78
@@ -163,7 +163,7 @@ def test_a_file_of_torch_that_is_something_else_is_refused(tmp_path, content):
 def test_evaluation_counts_what_the_network_says(tiny_run, taken_for_mnist):
     report = evaluate_mnist(tiny_run.out / "best.pt", taken_for_mnist)
     test = mnist.load("test", taken_for_mnist, download=False)
-    network, _, _ = engine.load(tiny_run.out / "best.pt")
+    network, _, _ = checkpoint.load(tiny_run.out / "best.pt")
     said = engine.log_probs(network, test.images).argmax(1)
     assert report.confusion.shape == (10, 11) and report.confusion.sum() == len(test)
     assert report.confusion.sum(1).tolist() == [33] * 10

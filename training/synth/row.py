@@ -25,6 +25,9 @@ class Layout:
     """what a writer leaves beyond `clear`, between inks along the line"""
     gap_jitter: float = 0.06
     """standard deviation of one gap; gaps never get less than `clear`"""
+    touching: float = 0.0
+    """share of neighbours that run into each other, by up to `overlap`"""
+    overlap: float = 0.15
     baseline: float = 0.03
     """standard deviation of a digit's foot about the line"""
     drift: float = 0.012
@@ -110,6 +113,8 @@ def _lefts(
         extra = gap + rng.normal(0, layout.gap_jitter)
         extra = max(extra, 0) if layout.clear >= 0 else extra + layout.clear
         left = touch + round(extra * height) if lefts else 0
+        if lefts and layout.touching and rng.random() < layout.touching:
+            left = max(touch - radius - round(rng.uniform(0, layout.overlap) * height), lefts[-1] + 2)
         lefts.append(left)
         ink = glyph > INK
         ends = np.where(ink.any(1), glyph.shape[1] - 1 - ink[:, ::-1].argmax(1) + left, far)

@@ -12,8 +12,9 @@ from edge.arrays import F64, I32, U8
 from training.synth import camera
 from training.synth.paper import PaperStyle, inked, make_sheet, textured
 from training.synth.row import InkRow, Layout, write_row
-from training.synth.sources import DigitSource
+from training.synth.sources import DigitSource, Writer
 from training.synth.span import Span, draw, draw_int
+from training.synth.strokes import HandStyle, draw_hand
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,8 @@ class Tier:
     """of a flat scan, about the row on each side, in digit heights"""
     layout: Layout = field(default_factory=Layout)
     paper: PaperStyle = field(default_factory=PaperStyle)
+    crowd: bool = False
+    """whether a shorter row and scribbles stand on the sheet too; wants a `pose`"""
     light: camera.Lighting = field(default_factory=camera.Lighting)
     optics: camera.Optics = field(default_factory=camera.Optics)
 
@@ -82,6 +85,26 @@ TIERS: dict[str, Tier] = {
         pose=Pose(frame=(1280, 720), rotation=8),
         paper=PaperStyle(board=0.08),
     ),
+    "ruled": Tier(
+        digits=(4, 10),
+        height=(40, 110),
+        pose=Pose(frame=(1280, 720), rotation=8),
+        paper=PaperStyle(board=0.0, lines=("ruled", "squared")),
+    ),
+    "touching": Tier(
+        digits=(3, 10),
+        height=(30, 90),
+        layout=Layout(clear=0.02, touching=0.5),
+        light=camera.Lighting(level=(0.92, 1.04), gradient=(0, 0.08), vignette=(0, 0.04), shadow=0.0, cast=0.01),
+        optics=camera.Optics(defocus=(0, 0.8), motion=(0, 0), noise=(0.3, 3.5), quality=(60, 115)),
+    ),
+    "crowd": Tier(
+        digits=(5, 10),
+        height=(40, 80),
+        pose=Pose(frame=(1280, 720), rotation=8, sheet=(4.0, 7.0)),
+        paper=PaperStyle(board=0.05),
+        crowd=True,
+    ),
 }
 
 
@@ -99,7 +122,7 @@ def make_scene(tier: Tier, source: DigitSource, rng: np.random.Generator, text: 
                 break
             # A long row only fits the picture in smaller digits.
             height *= 0.95 * widest / row.ink.shape[1]
-        image, pose = _held(row, height, tier, tier.pose, rng)
+        image, pose = _held(row, height, tier, tier.pose, writer, rng)
     else:
         row = write_row(text, writer, height, rng, tier.layout)
         image, pose = _scanned(row, height, tier, rng)
@@ -146,7 +169,9 @@ def _scanned(row: InkRow, height: float, tier: Tier, rng: np.random.Generator) -
     return inked(sheet, ink, 0, 0, rng), pose
 
 
-def _held(row: InkRow, height: float, tier: Tier, pose: Pose, rng: np.random.Generator) -> tuple[U8, F64]:
+def _held(
+    row: InkRow, height: float, tier: Tier, pose: Pose, writer: Writer, rng: np.random.Generator
+) -> tuple[U8, F64]:
     h, w = row.ink.shape
     frame_w, frame_h = pose.frame
     # From a slip about the row to a page that fills the picture.
@@ -164,9 +189,37 @@ def _held(row: InkRow, height: float, tier: Tier, pose: Pose, rng: np.random.Gen
     to_frame = _inside(to_frame, (w, h), pose.frame, rng)
     view = to_frame @ _shift(-x, -y)
 
-    sheet = inked(make_sheet(width, tall, height, rng, tier.paper), row.ink, x, y, rng)
+    ink = row.ink
+    if tier.crowd:
+        ink = np.zeros((tall, width), np.uint8)
+        ink[y : y + h, x : x + w] = row.ink
+        _crowded(ink, (y, y + h), len(row.text), height, writer, rng)
+        x, y = 0, 0
+    sheet = inked(make_sheet(width, tall, height, rng, tier.paper), ink, x, y, rng)
     image = camera.seen(sheet, view, room(frame_w, frame_h, rng))
     return fingers(image, camera.moved([[0, 0], [width, 0], [width, tall], [0, tall]], view), height, rng), to_frame
+
+
+def _crowded(
+    ink: U8, taken: tuple[int, int], count: int, height: float, writer: Writer, rng: np.random.Generator
+) -> None:
+    """Writes a row of fewer digits, and scribbles, above and below the lines of pixels that are `taken`."""
+    room = round(0.35 * height)
+    bands = [(0, taken[0] - room), (taken[1] + room, ink.shape[0])]
+    text = "".join(map(str, rng.integers(0, 10, int(rng.integers(2, count)))))
+    others = [write_row(text, writer, height * float(rng.uniform(0.7, 1)), rng).ink]
+    hand = draw_hand(rng, HandStyle(height=round(height)))
+    others += [hand.mark("scribble", rng) for _ in range(int(rng.integers(1, 4)))]
+    for other in others:
+        h, w = other.shape
+        fitting = [(low, high) for low, high in bands if high - low >= h]
+        if not fitting or w > ink.shape[1]:
+            continue
+        low, high = fitting[int(rng.integers(len(fitting)))]
+        y, x = int(rng.integers(low, high - h + 1)), int(rng.integers(0, ink.shape[1] - w + 1))
+        around = ink[max(0, y - room // 2) : y + h + room // 2, max(0, x - room) : x + w + room]
+        if not around.any():  # what runs into each other would be another row than its text says
+            ink[y : y + h, x : x + w] = other
 
 
 def _inside(pose: F64, size: tuple[int, int], frame: tuple[int, int], rng: np.random.Generator) -> F64:

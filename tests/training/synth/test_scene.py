@@ -39,7 +39,10 @@ def test_a_seed_gives_the_same_scene_and_another_does_not(name):
     assert make(5) != make(6)
 
 
-@pytest.mark.parametrize(("name", "low", "high"), [("separated", 30, 90), ("photo", 40, 110)])
+@pytest.mark.parametrize(
+    ("name", "low", "high"),
+    [("separated", 30, 90), ("photo", 40, 110), ("ruled", 40, 110), ("touching", 30, 90), ("crowd", 40, 80)],
+)
 def test_a_tier_keeps_its_promises(name, low, high):
     heights = []
     for seed in range(8):
@@ -49,7 +52,7 @@ def test_a_tier_keeps_its_promises(name, low, high):
         assert row.text.isdigit() and TIERS[name].digits[0] <= len(row.text) <= 10
         assert row.boxes.shape == (len(row.text), 4) and row.quad.shape == (4, 2)
         assert (row.quad >= 0).all() and (row.quad <= (image.shape[1], image.shape[0])).all()
-        if name == "photo":
+        if name in ("photo", "ruled", "crowd"):
             assert image.shape == (720, 1280, 3)
         heights.append(np.median(row.boxes[:, 3]))
     # A little below: a long row is shrunk to fit; a little above: a turned box is higher than its digit.

@@ -1,0 +1,122 @@
+"""Two readings of one row made one: contours' candidates say where each digit is, the sequence model what they spell.
+
+Each model proposes texts and judges the other's; the text both together find likeliest is taken, as one recogniser's
+best hypotheses are weighed by another (Ostendorf et al., "Integration of diverse recognition methodologies through
+reevaluation of N-best sentence hypotheses", 1991).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from edge.arrays import F32
+from edge.decode import Decoded, Spelling, spell
+from edge.imaging.candidates import Candidate
+from edge.row import UNREADABLE, Digit
+from edge.sequence import align, likeliest, log_likelihood
+
+# By rows read exactly, on the held-out writers' rows of `benchmarks.accuracy --split validation`.
+_BEAM = 4  # texts the sequence model proposes
+_WEIGHT = 1.0  # of the candidates' score beside the steps' log-likelihood
+_FARTHEST = -40.0  # no text is thought worse than this: one stroke that fits nothing is not to decide alone
+
+LEAST_CONFIDENCE = 0.2
+"""A digit whose probability is lower is `?`."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What is known of one row: its candidates, and what the models say of them and of its strip.
+
+    log_probs: float32 [len(candidates), K] over `labels`; steps: float32 [T, K'] over `spelling`, whose first is blank
+    and whose others are digits; columns: where in the row each step's left edge is, float64 [T + 1], pixels;
+    height: of the row's digits in pixels; top: of the row.
+    """
+
+    candidates: Sequence[Candidate]
+    log_probs: F32
+    labels: Sequence[str]
+    reject: int | None
+    steps: F32
+    spelling: Sequence[str]
+    columns: np.ndarray
+    top: float
+    height: float
+
+
+@dataclass(frozen=True)
+class _Judged:
+    text: str
+    steps: float  # log-likelihood by the sequence model
+    spelling: Spelling  # how the candidates spell it
+
+    @property
+    def candidates(self) -> float:
+        return max(self.spelling.score, _FARTHEST)
+
+    @property
+    def score(self) -> float:
+        return max(self.steps, _FARTHEST) + _WEIGHT * self.candidates
+
+
+def combine(row: Evidence, alone: Decoded) -> Decoded:
+    """The row's reading by both models. alone: what the candidates are read as without the steps."""
+    own = "".join(digit.text for digit in alone.digits if digit.text != UNREADABLE)
+    proposed = ["".join(row.spelling[label] for label in labels) for labels in likeliest(row.steps, _BEAM)]
+    judged = sorted((_judge(row, text) for text in {"", own, *proposed}), key=lambda one: -one.score)
+    best, second = judged[0], judged[1] if len(judged) > 1 else None
+    if not best.text:
+        return Decoded((), 0.0)
+    confidence = confidence_of(features(best.score - second.score if second else 20.0, best, own == best.text))
+    digits = _digits(row, best, confidence)
+    return Decoded(digits, confidence if all(digit.text != UNREADABLE for digit in digits) else 0.0)
+
+
+def features(margin: float, best: _Judged, agreed: bool) -> np.ndarray:
+    """What a row's confidence is told by, float64 [5]: how far the next best text is, how well each model likes this
+    one, and whether the candidates alone read it too.
+    """
+    return np.array([1.0, min(margin, 20.0), max(best.steps, -20.0), max(best.candidates, -20.0), float(agreed)])
+
+
+def confidence_of(of: np.ndarray) -> float:
+    """The probability that a row's text is right: logistic regression."""
+    return float(1 / (1 + np.exp(-np.clip(of @ _CALIBRATION, -30, 30))))
+
+
+_CALIBRATION = np.array([0.0, 0.5, 0.3, 0.2, 0.5])
+
+
+def _judge(row: Evidence, text: str) -> _Judged:
+    spelling = spell(row.candidates, row.log_probs, row.labels, row.reject, row.height, text)
+    return _Judged(text, log_likelihood(row.steps, [row.spelling.index(label) for label in text]), spelling)
+
+
+def _digits(row: Evidence, best: _Judged, confidence: float) -> tuple[Digit, ...]:
+    """The text's digits; the row's doubt is shared among them as the models doubt them."""
+    labels = [row.spelling.index(label) for label in best.text]
+    seen = best.spelling.digits
+    boxes, sure = [digit.box for digit in seen], np.ones(len(labels))
+    if seen:
+        sure *= [digit.confidence for digit in seen]
+    if best.steps > -np.inf:
+        spans = align(row.steps, labels).spans
+        sure *= [np.exp(row.steps[first : last + 1, k].max()) for k, (first, last) in zip(labels, spans, strict=True)]
+        boxes = boxes or [_box(row, first, last) for first, last in spans]
+    doubt = -np.log(np.clip(sure, 1e-6, 1 - 1e-6))
+    shares = confidence ** (doubt / doubt.sum())
+    digits = [
+        Digit(text, float(share), box) if share >= LEAST_CONFIDENCE else Digit(UNREADABLE, 0.0, box)
+        for text, share, box in zip(best.text, shares, boxes, strict=True)
+    ]
+    for before, box in reversed(best.spelling.unread):
+        digits.insert(before, Digit(UNREADABLE, 0.0, box))
+    return tuple(digits)
+
+
+def _box(row: Evidence, first: int, last: int) -> tuple[int, int, int, int]:
+    """Where the steps `first` to `last` see a digit that no candidate fits."""
+    left, right = float(row.columns[first]), float(row.columns[last + 1])
+    middle, wide = (left + right) / 2, max(right - left, 0.5 * row.height)
+    return round(middle - wide / 2), round(row.top), max(1, round(wide)), max(1, round(row.height))

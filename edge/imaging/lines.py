@@ -1,0 +1,78 @@
+"""A picture's ink -> its lines: rows of strokes, each made level, with the strip that shows it whole."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from edge.arrays import F64, U8, u8
+from edge.imaging.candidates import Candidate, find_candidates
+from edge.imaging.components import Component, cut_out, find_components
+from edge.imaging.cuts import cut, slant_of
+from edge.imaging.ink import Ink
+from edge.imaging.rows import RowOfStrokes, find_rows, straighten, without_blots
+from edge.imaging.rules import remove_rules
+from edge.imaging.strip import strip
+
+_BODY = 0.42  # of the tallest stroke's height: what is lower is no digit, and does not tell how tall digits are
+
+
+@dataclass(frozen=True)
+class Line:
+    """One row of strokes, level.
+
+    strokes: left to right; strength: uint8 [H, W], their ink alone; strip: uint8 [32, W'], the row with its paper;
+    left, top, height: of the row and its digits, pixels; back: float64 [2, 3] from here to the picture it was found
+    in, None where that is the same.
+    """
+
+    strokes: Sequence[Component]
+    strength: U8
+    strip: U8
+    left: float
+    top: float
+    height: float
+    back: F64 | None
+
+
+def find_lines(ink: Ink) -> list[Line]:
+    """The lines of a picture, top to bottom, ruled lines and blots left out."""
+    mask = ink.mask
+    components = find_components(mask)
+    cleaned = remove_rules(mask, components)
+    if cleaned is not None:
+        mask, components = cleaned, find_components(cleaned)
+    strength = u8(cv2.bitwise_and(ink.strength, mask))
+    return [_line(without_blots(row, mask), strength, Ink(ink.strength, mask)) for row in find_rows(components)]
+
+
+def lattice(line: Line) -> tuple[list[Candidate], list[U8]]:
+    """What may be one digit in a line, and the ink of each: uint8 [h, w]."""
+    slant = slant_of(line.strokes)
+    pieces = [cut(stroke, line.strength, line.height, slant) for stroke in line.strokes]
+    candidates = find_candidates(pieces, line.height)
+    return candidates, [cut_out(line.strength, candidate.pieces) for candidate in candidates]
+
+
+def _line(row: RowOfStrokes, strength: U8, ink: Ink) -> Line:
+    strokes = row.strokes()
+    turn = straighten(row)
+    back = None
+    if turn is not None:
+        strokes = sorted((_turned(stroke, turn) for stroke in strokes), key=lambda c: c.centre[0])
+        size = (max(c.right for c in strokes) + 1, max(c.bottom for c in strokes) + 1)
+        strength = u8(cv2.warpAffine(strength, turn, size, flags=cv2.INTER_LINEAR))
+        ink = Ink(*(u8(cv2.warpAffine(plane, turn, size)) for plane in (ink.strength, ink.mask)))
+        back = cv2.invertAffineTransform(turn)
+    body = [c for c in strokes if c.h >= _BODY * max(c.h for c in strokes)]
+    height = float(np.median([c.h for c in body]))
+    middle = float(np.median([c.centre[1] for c in body]))
+    left = float(min(c.x for c in strokes))
+    seen = strip(ink, left, float(max(c.right for c in strokes)), middle, height)
+    return Line(strokes, strength, seen, left, middle - height / 2, height, back)
+
+
+def _turned(component: Component, turn: F64) -> Component:
+    contours = tuple(np.round(contour @ turn[:, :2].T + turn[:, 2]).astype(np.int32) for contour in component.contours)
+    return Component(contours, *cv2.boundingRect(np.concatenate(contours)))

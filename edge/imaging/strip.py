@@ -1,0 +1,51 @@
+"""The strip a sequence model sees: a whole row, level, its digits of one height."""
+
+import cv2
+import numpy as np
+
+from edge.arrays import U8, u8
+from edge.imaging.ink import Ink
+
+PREPROCESSING = 1
+"""Raised when `strip` changes what models see; a model file made for another version is refused."""
+
+HEIGHT = 32  # pixels of a strip
+DIGIT = 20  # pixels of a digit's height in it: room above and below for tall ones and rows that waver
+BESIDE = 0.4  # of the digits' height, paper that is kept left and right of the row's first and last stroke
+LONGEST = 1024  # pixels; a longer row is cut off, nobody writes a hundred digits in one
+
+
+def column(step: np.ndarray, left: float, height: float, pixels: int) -> np.ndarray:
+    """Where in the picture a strip's steps of `pixels` begin; left, height: as `strip` takes them."""
+    return left + height * (step * (pixels / DIGIT) - BESIDE)
+
+
+def strip(ink: Ink, left: float, right: float, middle: float, height: float) -> U8:
+    """One level row -> uint8 [HEIGHT, W], 0 paper to 255 as dark as the row's own ink; W a multiple of 4.
+
+    left, right: of the row's strokes; middle: of its digits, from the top; height: of its digits; all in pixels of
+    `ink`. Nothing is masked: what a threshold takes for paper, a faint stroke, is still there.
+    """
+    scale = DIGIT / height
+    left, right = left - BESIDE * height, right + BESIDE * height
+    width = int(np.clip(round((right - left) * scale / 4), 2, LONGEST // 4)) * 4
+    top = middle - HEIGHT / 2 / scale
+    x0, y0 = max(0, int(np.floor(left))), max(0, int(np.floor(top)))
+    x1 = min(ink.strength.shape[1], int(np.ceil(left + width / scale)) + 1)
+    y1 = min(ink.strength.shape[0], int(np.ceil(top + HEIGHT / scale)) + 1)
+    if x1 <= x0 or y1 <= y0:
+        return np.zeros((HEIGHT, width), np.uint8)
+    part = u8(ink.strength[y0:y1, x0:x1])
+    strokes = part[ink.mask[y0:y1, x0:x1] > 0]
+    if not len(strokes):
+        return np.zeros((HEIGHT, width), np.uint8)
+    level = max(32.0, float(np.percentile(strokes, 80)))
+    shrunk = 1.0
+    if scale < 0.6:  # a warp alone would skip pixels
+        size = max(1, round(part.shape[1] * scale)), max(1, round(part.shape[0] * scale))
+        part = u8(cv2.resize(part, size, interpolation=cv2.INTER_AREA))
+        shrunk = scale
+    scale /= shrunk
+    place = np.array([[scale, 0, (x0 - left) * scale * shrunk], [0, scale, (y0 - top) * scale * shrunk]])
+    placed = cv2.warpAffine(part, place, (width, HEIGHT), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+    return u8(cv2.convertScaleAbs(placed, alpha=255 / level))

@@ -1,0 +1,169 @@
+"""Whole rows: strips in, log-probabilities of each step out, and which text they stand for.
+
+A step is 4 pixels of a strip. Its labels are the digits and `blank`, nothing new; a text is what is left when
+repeated labels are joined and blanks dropped: connectionist temporal classification (Graves, Fernandez, Gomez,
+Schmidhuber 2006).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from edge.arrays import F32, U8
+from edge.engine import Engine, EngineConfig, Signature
+from edge.errors import ModelError
+from edge.imaging.strip import HEIGHT, PREPROCESSING
+
+BLANK = "blank"
+STEP = 4
+"""Pixels of a strip that one step stands for."""
+
+STRIPS = Signature("strips", (HEIGHT, None), stepped=True, preprocessing=PREPROCESSING)
+
+_LEAST = 0.002  # probability of a label at a step below which no text is begun or continued with it
+
+_BATCH = 16  # strips of about one width: beyond, padding costs more than calls
+
+
+def default_row_model() -> Path:
+    """The model file of whole rows that comes with the package."""
+    return Path(__file__).parent / "models" / "rows.onnx"
+
+
+class RowModel:
+    """Runs a model file of whole rows. card, providers: as `Engine` has them; labels: of a step, `blank` first."""
+
+    def __init__(self, model: Path | None = None, engine: EngineConfig | None = None) -> None:
+        """Raises ModelError or ProviderError, in one line that says what, where and the mend."""
+        path = model or default_row_model()
+        self._engine = Engine(path, STRIPS, engine or EngineConfig())
+        self.card, self.providers = self._engine.card, self._engine.providers
+        self.labels = self.card.labels
+        if self.labels[0] != BLANK:
+            raise ModelError(f"{path}: its first label is not {BLANK}; take a file written by `digitd export`")
+
+    def log_probs(self, strips: Sequence[U8]) -> list[F32]:
+        """strips: uint8 [32, W] each, W a multiple of 4. Returns float32 [W / 4, K] for each, in the same order."""
+        out: list[F32] = [np.zeros((0, len(self.labels)), np.float32)] * len(strips)
+        order = sorted(range(len(strips)), key=lambda i: strips[i].shape[1])
+        for start in range(0, len(order), _BATCH):
+            chosen = order[start : start + _BATCH]
+            batch = np.zeros((len(chosen), HEIGHT, strips[chosen[-1]].shape[1]), np.uint8)
+            for row, i in zip(batch, chosen, strict=True):
+                row[:, : strips[i].shape[1]] = strips[i]
+            for i, steps in zip(chosen, self._engine.run(batch), strict=True):
+                out[i] = steps[: strips[i].shape[1] // STEP]
+        return out
+
+
+@dataclass(frozen=True)
+class Spelt:
+    """labels: indices of a text's labels; spans: first and last step of each."""
+
+    labels: tuple[int, ...]
+    spans: tuple[tuple[int, int], ...]
+
+
+def best_path(steps: F32) -> Spelt:
+    """The text of the likeliest label at each step. steps: float32 [T, K], K's first is blank."""
+    return _spelt(steps.argmax(1).tolist())
+
+
+def likeliest(steps: F32, count: int) -> list[tuple[int, ...]]:
+    """Up to `count` texts' labels, likeliest first: prefix beam search (Hannun, Maas, Jurafsky, Ng, "First-pass large
+    vocabulary continuous speech recognition using bi-directional recurrent DNNs", 2014), without a language model.
+    """
+    beam: dict[tuple[int, ...], tuple[float, float]] = {(): (1.0, 0.0)}  # ends in blank, ends in its last label
+    for row in np.exp(steps.astype(np.float64)):
+        live = [(int(k), float(row[k])) for k in np.flatnonzero(row[1:] > _LEAST) + 1]
+        blank = float(row[0])
+        grown: dict[tuple[int, ...], tuple[float, float]] = {}
+        for prefix, (ended, open_) in beam.items():
+            old = grown.get(prefix, (0.0, 0.0))
+            again = open_ * float(row[prefix[-1]]) if prefix else 0.0
+            grown[prefix] = (old[0] + (ended + open_) * blank, old[1] + again)
+            for k, share in live:
+                source = ended if prefix and prefix[-1] == k else ended + open_
+                old = grown.get((*prefix, k), (0.0, 0.0))
+                grown[(*prefix, k)] = (old[0], old[1] + source * share)
+        kept = sorted(grown.items(), key=lambda item: -sum(item[1]))[:count]
+        total = sum(kept[0][1]) or 1.0  # kept near 1, so that long rows do not underflow
+        beam = {prefix: (ended / total, open_ / total) for prefix, (ended, open_) in kept}
+    return list(beam)
+
+
+def align(steps: F32, labels: Sequence[int]) -> Spelt:
+    """Where in the strip a text's labels stand: its likeliest path (Viterbi).
+
+    Raises ValueError where no path of so many steps spells the text.
+    """
+    if log_likelihood(steps, labels) == -np.inf:
+        raise ValueError(f"{len(steps)} steps cannot spell {len(labels)} labels")
+    if not labels:
+        return Spelt((), ())
+    spelt = _with_blanks(labels)
+    emit = steps[:, spelt].astype(np.float64)
+    skip = _skips(spelt)
+    score = np.full(len(spelt), -np.inf)
+    score[:2] = emit[0, :2]
+    came = np.zeros((len(steps), len(spelt)), np.int64)  # from how many states back
+    for t in range(1, len(steps)):
+        ways = np.full((3, len(spelt)), -np.inf)
+        ways[0] = score
+        ways[1, 1:] = score[:-1]
+        ways[2, 2:] = np.where(skip[2:], score[:-2], -np.inf)
+        came[t] = ways.argmax(0)
+        score = ways.max(0) + emit[t]
+    state = len(spelt) - 1 if score[-1] >= score[-2] else len(spelt) - 2
+    spans = [[len(steps), -1] for _ in labels]
+    for t in range(len(steps) - 1, -1, -1):
+        if state % 2:
+            spans[state // 2][0] = t
+            spans[state // 2][1] = max(spans[state // 2][1], t)
+        state -= int(came[t, state])
+    return Spelt(tuple(labels), tuple((first, last) for first, last in spans))
+
+
+def _spelt(path: list[int]) -> Spelt:
+    starts = [t for t in range(len(path)) if path[t] and (t == 0 or path[t] != path[t - 1])]
+    spans = []
+    for start in starts:
+        end = start
+        while end + 1 < len(path) and path[end + 1] == path[start]:
+            end += 1
+        spans.append((start, end))
+    return Spelt(tuple(path[t] for t in starts), tuple(spans))
+
+
+def _with_blanks(labels: Sequence[int]) -> np.ndarray:
+    spelt = np.zeros(2 * len(labels) + 1, np.int64)
+    spelt[1::2] = labels
+    return spelt
+
+
+def _skips(spelt: np.ndarray) -> np.ndarray:
+    """bool [2n + 1]: which labels may follow the one before without a blank between."""
+    skip = np.zeros(len(spelt), bool)
+    skip[2:] = (spelt[2:] != 0) & (spelt[2:] != spelt[:-2])
+    return skip
+
+
+def log_likelihood(steps: F32, labels: Sequence[int]) -> float:
+    """Natural logarithm of the probability of a text: the sum over all paths that spell it, -inf where none does.
+
+    steps: float32 [T, K]; labels: indices into K, none of them 0.
+    """
+    if len(steps) == 0:
+        return 0.0 if not labels else -np.inf
+    spelt = _with_blanks(labels)
+    emit = steps[:, spelt].astype(np.float64)
+    skip = _skips(spelt)
+    alpha = np.full(len(spelt) + 2, -np.inf)  # two in front that nothing starts from
+    alpha[2:4] = emit[0, :2]
+    two_back = np.full(len(spelt), -np.inf)
+    for row in emit[1:]:
+        two_back[skip] = alpha[:-2][skip]
+        alpha[2:] = np.logaddexp(np.logaddexp(alpha[2:], alpha[1:-1]), two_back) + row
+    return float(np.logaddexp(alpha[-1], alpha[-2] if labels else -np.inf))

@@ -1,0 +1,68 @@
+"""The strip a sequence model sees: level, of one height, as dark as its own ink."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edge.imaging.ink import Ink
+from edge.imaging.strip import DIGIT, HEIGHT, LONGEST, strip
+
+
+def bars(height, count=3, strength=200, top=40):
+    """Ink with `count` upright bars `height` pixels tall, a height apart, the first a height from the left."""
+    ink = np.zeros((2 * top + height, (2 * count + 2) * height), np.uint8)
+    for i in range(count):
+        left = (1 + 2 * i) * height
+        ink[top : top + height, left : left + max(2, height // 4)] = strength
+    return Ink(ink, np.where(ink > 0, 255, 0).astype(np.uint8))
+
+
+def cut(ink, height, count=3, top=40):
+    return strip(ink, height, (2 * count - 1) * height + height // 4, top + height / 2, height)
+
+
+@pytest.mark.parametrize("height", [9, 20, 31, 80, 300])
+def test_digits_of_any_height_come_out_as_tall_as_those_of_any_other(height):
+    seen = cut(bars(height), height)
+    rows = np.flatnonzero(seen.max(1) > 127)
+    assert abs(rows[-1] - rows[0] + 1 - DIGIT) <= 2
+    assert abs((rows[-1] + rows[0]) / 2 - (HEIGHT - 1) / 2) <= 1.5
+    starts = np.flatnonzero(np.diff((seen.max(0) > 127).astype(int)) == 1)
+    assert len(starts) == 3 and np.diff(starts) == pytest.approx([2 * DIGIT] * 2, abs=2)
+
+
+@pytest.mark.parametrize("strength", [40, 90, 255])
+def test_a_pencil_comes_out_as_dark_as_a_pen(strength):
+    assert cut(bars(40, strength=strength), 40).max() == 255
+
+
+def test_faint_strokes_that_the_mask_leaves_out_are_still_there():
+    ink = bars(40)
+    ink.strength[60:64, 60:100] = 60
+    assert cut(ink, 40)[14:18].max(0)[19:37].min() > 20  # from the first bar on, to the paper before the second
+
+
+def test_nothing_is_lost_at_the_pictures_edge():
+    whole = bars(40)
+    tight = Ink(*(np.ascontiguousarray(plane[40:-40, 40:-60]) for plane in (whole.strength, whole.mask)))
+    seen = strip(tight, 0, 170, 20, 40)
+    assert seen.shape == cut(whole, 40).shape
+    assert np.abs(seen.astype(float) - cut(whole, 40)).mean() < 5
+
+
+@given(
+    st.tuples(st.integers(1, 90), st.integers(1, 400)),
+    st.floats(-500, 500),
+    st.floats(-10, 1e5),
+    st.floats(-500, 500),
+    st.floats(1, 400),
+    st.integers(0, 10**6),
+)
+@settings(max_examples=150, deadline=None)
+def test_any_row_gives_a_strip_that_the_model_takes(size, left, width, middle, height, seed):
+    strength = np.random.default_rng(seed).integers(0, 256, size, np.uint8)
+    mask = np.where(strength > 128, 255, 0).astype(np.uint8)
+    seen = strip(Ink(strength, mask), left, left + width, middle, height)
+    assert seen.dtype == np.uint8 and seen.shape[0] == HEIGHT
+    assert seen.shape[1] % 4 == 0 and 8 <= seen.shape[1] <= LONGEST

@@ -1,0 +1,120 @@
+"""What a row's steps spell, and how probable a text is; a model file of rows is opened only if it is one."""
+
+from itertools import groupby, pairwise, product
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edge.engine import EngineConfig
+from edge.errors import ModelError
+from edge.sequence import BLANK, RowModel, align, best_path, default_row_model, likeliest, log_likelihood
+
+CPU = EngineConfig("cpu", threads=1)
+
+
+def steps_of(seed, count, labels=3, spread=1.5):
+    scores = np.random.default_rng(seed).normal(0, spread, (count, labels))
+    return (scores - np.logaddexp.reduce(scores, axis=1, keepdims=True)).astype(np.float32)
+
+
+def joined(path):
+    return tuple(label for label, _ in groupby(path) if label)
+
+
+@given(st.integers(0, 10**6), st.integers(1, 6))
+@settings(max_examples=60, deadline=None)
+def test_a_texts_likelihood_is_the_sum_over_all_paths_that_spell_it(seed, count):
+    steps = steps_of(seed, count)
+    sums = {}
+    for path in product(range(3), repeat=count):
+        text = joined(path)
+        sums[text] = sums.get(text, 0.0) + np.exp(sum(float(steps[t, label]) for t, label in enumerate(path)))
+    assert sum(sums.values()) == pytest.approx(1, abs=1e-4)
+    for text, share in sums.items():
+        assert np.exp(log_likelihood(steps, text)) == pytest.approx(share, rel=1e-4)
+
+
+def test_a_text_longer_than_the_strip_is_impossible():
+    assert log_likelihood(steps_of(0, 3), [1, 2, 1, 2]) == -np.inf
+    assert log_likelihood(steps_of(0, 3), [1, 1, 1]) == -np.inf  # three equal ones want two blanks between
+    assert log_likelihood(np.zeros((0, 3), np.float32), []) == 0
+    assert log_likelihood(np.zeros((0, 3), np.float32), [1]) == -np.inf
+
+
+@given(st.lists(st.integers(0, 10), min_size=1, max_size=60), st.integers(0, 10**6))
+@settings(max_examples=100, deadline=None)
+def test_the_best_path_is_what_its_steps_spell_and_says_where(path, seed):
+    steps = steps_of(seed, len(path), 11, spread=0.5)
+    steps[np.arange(len(path)), path] = 9.0
+    spelt = best_path(steps)
+    assert spelt.labels == joined(path)
+    covered = []
+    for label, (start, end) in zip(spelt.labels, spelt.spans, strict=True):
+        assert all(path[t] == label for t in range(start, end + 1))
+        covered += range(start, end + 1)
+    assert covered == [t for t, label in enumerate(path) if label]
+
+
+def test_strips_of_different_widths_come_back_in_their_order():
+    model = RowModel(None, CPU)
+    rng = np.random.default_rng(1)
+    strips = [rng.integers(0, 256, (32, 4 * int(width)), np.uint8) for width in rng.integers(2, 60, 40)]
+    out = model.log_probs(strips)
+    assert [len(steps) for steps in out] == [strip.shape[1] // 4 for strip in strips]
+    for strip, steps in zip(strips[:6], out, strict=False):
+        alone = model.log_probs([strip])[0]
+        assert np.exp(steps.astype(float)).sum(1) == pytest.approx(np.ones(len(steps)), abs=1e-4)
+        # Beside a wider one a strip ends in paper, alone in nothing: the last steps may differ.
+        assert steps[:-12] == pytest.approx(alone[:-12], abs=1e-3)
+    assert model.log_probs([]) == []
+
+
+def test_the_file_that_comes_with_the_package_is_one_of_rows():
+    card = RowModel(None, CPU).card
+    assert card.labels == (BLANK, *"0123456789") and card.name == "rows"
+    assert default_row_model().stat().st_size < 1_500_000
+
+
+def test_a_model_of_single_digits_is_refused(model_file):
+    path = model_file()
+    with pytest.raises(ModelError, match="strips uint8") as caught:
+        RowModel(path, CPU)
+    assert str(caught.value).startswith(f"{path}: ") and "digitd export" in str(caught.value)
+
+
+@given(st.integers(0, 10**6), st.integers(1, 6), st.floats(0.3, 4))
+@settings(max_examples=60, deadline=None)
+def test_a_wide_beam_finds_the_likeliest_text_and_ranks_the_others(seed, count, spread):
+    steps = steps_of(seed, count, spread=spread)
+    texts = {joined(path) for path in product(range(3), repeat=count)}
+    ranked = sorted(texts, key=lambda text: -log_likelihood(steps, text))
+    found = likeliest(steps, 200)
+    assert log_likelihood(steps, found[0]) == pytest.approx(log_likelihood(steps, ranked[0]), abs=0.05)
+    scores = [log_likelihood(steps, text) for text in found]
+    assert len(set(found)) == len(found)
+    assert all(one >= other - 0.05 for one, other in pairwise(scores) if one > -4)
+
+
+def test_a_strip_of_a_thousand_steps_does_not_underflow():
+    steps = steps_of(3, 1000, 11)
+    assert len(likeliest(steps, 3)) == 3
+
+
+@given(st.integers(0, 10**6), st.integers(1, 7), st.lists(st.integers(1, 2), max_size=4))
+@settings(max_examples=100, deadline=None)
+def test_the_alignment_is_the_likeliest_path_of_the_text(seed, count, text):
+    steps = steps_of(seed, count)
+    paths = [path for path in product(range(3), repeat=count) if joined(path) == tuple(text)]
+    if not paths:
+        with pytest.raises(ValueError, match="cannot spell"):
+            align(steps, text)
+        return
+    best = max(sum(float(steps[t, label]) for t, label in enumerate(path)) for path in paths)
+    found = align(steps, text)
+    path = [0] * count
+    for label, (first, last) in zip(found.labels, found.spans, strict=True):
+        path[first : last + 1] = [label] * (last - first + 1)
+    assert joined(path) == tuple(text)
+    assert sum(float(steps[t, label]) for t, label in enumerate(path)) == pytest.approx(best, abs=1e-4)

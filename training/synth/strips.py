@@ -1,0 +1,356 @@
+"""Strips for the sequence model: rows of digits as they stand on cheques, forms and meters, cut out as the box does it.
+
+A strip is made at the size it is seen at, from inks of a bank, with what real paper has beside digits: dots, commas,
+dashes, currency signs, rules, boxes, security patterns, the next line's strokes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import cv2
+import numpy as np
+
+from edge.arrays import F32, U8, u8
+from edge.imaging.ink import dark_ink
+from edge.imaging.strip import strip
+from training.synth.banks import HEIGHT, Glyph, Style
+from training.synth.glyphs import MARKS
+from training.synth.noise import normal
+
+SEPARATORS = ("dot", "comma", "dash", "colon", "slash")
+BEFORE = ("dollar", "hash", "euro", "pound", "equals", "dash", "asterisk", "cross", "left bracket")
+AFTER = ("dash", "equals", "dot", "slash", "right bracket", "cross", "scribble", "percent", "asterisk", "plus")
+LETTERS = tuple(kind for kind in MARKS if kind.isalpha() and len(kind) == 1)
+
+_INK = 48  # of 255: where one ink meets another
+
+
+@dataclass(frozen=True)
+class Bank:
+    """Styles by kind, each kind with the share of rows it writes, and marks by their names."""
+
+    kinds: tuple[tuple[float, list[Style]], ...]
+    marks: dict[str, list[U8]]
+
+    def style(self, rng: np.random.Generator) -> Style:
+        shares = np.cumsum([share if styles else 0.0 for share, styles in self.kinds])
+        _, styles = self.kinds[int(np.searchsorted(shares, rng.uniform(0, shares[-1]), side="right"))]
+        return styles[int(rng.integers(len(styles)))]
+
+
+@dataclass(frozen=True)
+class Line:
+    """ink: uint8 [h, w]; of its digits: left, right, middle and height in pixels."""
+
+    ink: U8
+    left: float
+    right: float
+    middle: float
+    height: float
+
+
+def make_strip(bank: Bank, rng: np.random.Generator) -> tuple[U8, str]:
+    """uint8 [32, W] as `edge.imaging.strip` gives it, and its digits; "" for one that holds none."""
+    text = _text(rng)
+    line = written(text, bank, rng)
+    ink = _bent(line.ink, rng)
+    tall = float(np.exp(rng.uniform(np.log(13), np.log(54))))  # pixels of a digit on the sensor
+    scale = tall / line.height
+    size = (max(4, round(ink.shape[1] * scale)), max(4, round(ink.shape[0] * scale)))
+    ink = u8(cv2.resize(ink, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR))
+    left, above = rng.uniform(0.3, 1.2, 2) * tall
+    right, below = rng.uniform(0.3, 1.2, 2) * tall
+    h, w = ink.shape
+    canvas = np.zeros((round(h + above + below), round(w + left + right)), np.uint8)
+    x, y = round(left), round(above)
+    canvas[y : y + h, x : x + w] = ink
+    middle = y + line.middle * scale
+    if rng.random() < 0.2:
+        _neighbours(canvas, middle, tall, bank, rng)
+    grey = _photographed(canvas, tall, rng)
+    seen = dark_ink(u8(cv2.GaussianBlur(grey, (3, 3), 0)), grey)
+    # The box measures rows by their strokes, and not exactly.
+    apart = rng.normal(0, 0.05, 2) * tall
+    cut = strip(
+        seen,
+        x + line.left * scale - abs(rng.normal(0, 0.15)) * tall,
+        x + line.right * scale + abs(rng.normal(0, 0.15)) * tall,
+        middle + apart[0],
+        tall * float(np.exp(rng.normal(0, 0.1))),
+    )
+    return cut, text
+
+
+def _text(rng: np.random.Generator) -> str:
+    if rng.random() < 0.04:
+        return ""
+    count = int(np.clip(round(rng.gamma(5.0, 1.15)), 1, 14))
+    digits = rng.integers(0, 10, count)
+    if rng.random() < 0.25:  # amounts and counts end in noughts
+        digits[-int(rng.integers(1, 4)) :] = 0
+    if rng.random() < 0.1:
+        digits[int(rng.integers(count)) :][:3] = digits[0]
+    return "".join(map(str, digits))
+
+
+def written(text: str, bank: Bank, rng: np.random.Generator) -> Line:
+    """The digits of `text` side by side, with what stands between and beside them."""
+    style = bank.style(rng)
+    mixed = not style.printed and rng.random() < 0.15
+    kinds: list[tuple[str, Glyph]] = []
+
+    def mark(names: Sequence[str]) -> None:
+        name = names[int(rng.integers(len(names)))]
+        inks = bank.marks[name]
+        ink = inks[int(rng.integers(len(inks)))]
+        foot = 0.14 * HEIGHT if name == "comma" else 0.0
+        if name in {"dash", "equals"}:
+            foot = -0.35 * HEIGHT
+        kinds.append(("mark", Glyph(ink, foot + rng.normal(0, 0.05) * HEIGHT)))
+
+    grouped = rng.random() < 0.45
+    group = int(rng.integers(2, 5))
+    if not text:
+        for _ in range(int(rng.integers(1, 8))):
+            mark(LETTERS)
+    elif rng.random() < 0.06:
+        for _ in range(int(rng.integers(1, 4))):
+            mark(LETTERS)
+    if rng.random() < 0.22:
+        mark(BEFORE)
+    for i, label in enumerate(text):
+        if grouped and i and (len(text) - i) % group == 0:
+            if rng.random() < 0.8:
+                mark(SEPARATORS[:2] if rng.random() < 0.75 else SEPARATORS)
+            else:
+                kinds.append(("space", Glyph(np.zeros((2, round(HEIGHT * rng.uniform(0.1, 0.8))), np.uint8))))
+        pen = bank.style(rng) if mixed and rng.random() < 0.5 else style
+        choices = pen.digits[int(label)]
+        kinds.append(("digit", choices[int(rng.integers(len(choices)))]))
+    while rng.random() < 0.25:
+        mark(AFTER)
+    if rng.random() < 0.05:
+        for _ in range(int(rng.integers(1, 3))):
+            mark(LETTERS)
+    if not kinds:
+        mark(AFTER)
+    return _set(kinds, style.printed, rng)
+
+
+def _set(kinds: list[tuple[str, Glyph]], printed: bool, rng: np.random.Generator) -> Line:
+    """Side by side on a line that wavers, touching where the writer's gap is negative."""
+    way = rng.random()
+    if printed:
+        gap, jitter = rng.uniform(0.06, 0.7) if way < 0.85 else rng.uniform(-0.02, 0.06), 0.0
+    elif way < 0.3:
+        gap, jitter = rng.uniform(-0.14, 0.02), 0.07
+    else:
+        gap, jitter = rng.uniform(0.0, 0.3) if way < 0.85 else rng.uniform(0.3, 1.0), 0.06
+    waver = 0.0 if printed else rng.uniform(0.0, 0.07)
+    slope = rng.normal(0, 0.015) if not printed else 0.0
+    room = 2 * HEIGHT
+    reach = np.full(2 * room, -(1 << 20), np.int64)  # the rightmost ink so far on each line of pixels
+    placed: list[tuple[str, U8, int, int]] = []
+    end = 0
+    for kind, glyph in kinds:
+        own = float(np.clip(rng.normal(1, 0.0 if printed else 0.07), 0.8, 1.25))
+        ink = glyph.ink if printed else u8(cv2.resize(glyph.ink, None, fx=own, fy=own))
+        h, w = ink.shape
+        foot = room + HEIGHT // 2 + glyph.foot + rng.normal(0, waver) * HEIGHT + slope * end
+        top = int(np.clip(round(foot) - h, 0, 2 * room - h)) if h < 2 * room else 0
+        ink = ink[: 2 * room]
+        h = ink.shape[0]
+        dark = ink > _INK
+        lines = slice(top, top + h)
+        some = dark.any(1)
+        if not placed or kind == "space" or not some.any():
+            left = end
+        elif printed:
+            left = end + round(gap * HEIGHT)
+        else:
+            touch = int(np.max(np.where(some, reach[lines] - dark.argmax(1), -(1 << 20)))) + 1
+            near = max(touch, end - round(0.3 * HEIGHT))
+            left = near + round((gap + rng.normal(0, jitter)) * HEIGHT)
+        left = max(left, (placed[-1][2] + 3) if placed else 0)
+        placed.append((kind, ink, left, top))
+        last = np.where(some, left + w - 1 - dark[:, ::-1].argmax(1), -(1 << 20))
+        reach[lines] = np.maximum(reach[lines], last)
+        end = max(end, left + w)
+    canvas = np.zeros((2 * room, end), np.uint8)
+    for _, ink, left, top in placed:
+        here = canvas[top : top + ink.shape[0], left : left + ink.shape[1]]
+        np.maximum(here, ink, out=here)
+    digits = [(left, top, ink.shape[1], ink.shape[0]) for kind, ink, left, top in placed if kind == "digit"]
+    if not digits:
+        digits = [(left, top, ink.shape[1], HEIGHT) for _, ink, left, top in placed]
+    boxes = np.array(digits)
+    if not printed and len(digits) > 1 and rng.random() < 0.12:
+        _joined(canvas, boxes, rng)
+    _, y, _, h = cv2.boundingRect(canvas)
+    y, h = (y, h) if h else (0, 2 * room)
+    middle = float(np.median(boxes[:, 1] + boxes[:, 3] / 2)) - y
+    everything = [(left, left + ink.shape[1]) for kind, ink, left, _ in placed if kind != "space"]
+    lefts, rights = zip(*everything, strict=True) if everything else ((0,), (end,))
+    if rng.random() < 0.3:  # the box may leave marks at the ends out
+        lefts, rights = tuple(boxes[:, 0]), tuple(boxes[:, 0] + boxes[:, 2])
+    height = float(np.median(boxes[:, 3]))
+    return Line(u8(canvas[y : y + h]), float(min(lefts)), float(max(rights)), middle, max(height, 8.0))
+
+
+def _joined(canvas: U8, boxes: np.ndarray, rng: np.random.Generator) -> None:
+    """Strokes from one digit to the next, as people write noughts in one go."""
+    breadth = max(1, round(HEIGHT * rng.uniform(0.05, 0.12)))
+    high = rng.random() < 0.6
+    for one, other in pairwise(boxes):
+        if rng.random() < 0.4:
+            continue
+        level = rng.uniform(0.0, 0.25) if high else rng.uniform(0.5, 1.0)
+        start = (int(one[0] + one[2] * rng.uniform(0.4, 0.9)), int(one[1] + one[3] * level))
+        stop = (
+            int(other[0] + other[2] * rng.uniform(0.1, 0.5)),
+            int(other[1] + other[3] * (level + rng.normal(0, 0.08))),
+        )
+        cv2.line(canvas, start, stop, 255, breadth, cv2.LINE_AA)
+
+
+def _bent(ink: U8, rng: np.random.Generator) -> U8:
+    """The row slanted, widened, turned a little, bent; with a finer or broader pen."""
+    h, w = ink.shape
+    slant, angle = rng.normal(0, 0.14), np.deg2rad(rng.normal(0, 1.2))
+    wide = float(np.exp(rng.normal(0, 0.12)))
+    pad = round(0.45 * h)
+    size = (round(w * wide) + 2 * pad, h + 8)
+    x, y = np.meshgrid(np.arange(size[0], dtype=np.float32) - pad, np.arange(size[1], dtype=np.float32) - 4)
+    bends = rng.normal(0, rng.uniform(0, 1.1), (size[1] // 10 + 2, size[0] // 10 + 2, 2)).astype(np.float32)
+    move = cv2.resize(bends, size, interpolation=cv2.INTER_LINEAR)
+    from_x = (x + slant * (y - h / 2)) / wide + move[..., 0]
+    from_y = y + (x - w / 2) * np.float32(np.tan(angle)) + move[..., 1]
+    out = cv2.remap(ink, from_x.astype(np.float32), from_y.astype(np.float32), cv2.INTER_LINEAR)
+    way = rng.random()
+    if way < 0.6:
+        soft = cv2.GaussianBlur(out, (5, 5), rng.uniform(0.7, 1.5))
+        level = min(
+            rng.uniform(50, 190), 0.6 * float(np.percentile(soft[soft > 40], 70)) if (soft > 40).any() else 255.0
+        )
+        steep = rng.uniform(2, 8)
+        out = cv2.LUT(soft, np.clip(127 + (np.arange(256) - level) * steep, 0, 255).astype(np.uint8))
+        if not out.any():
+            out = soft
+    x0, _, span, _ = cv2.boundingRect(out)
+    # Columns stay where the line's left and right say, up to the widening: the strip's ends waver anyway.
+    cut = u8(out[:, pad : pad + round(w * wide)]) if not span else u8(out[:, max(0, min(x0, pad)) :])
+    cut = cut[:, : max(round(w * wide), x0 + span - max(0, min(x0, pad)))]
+    return u8(cv2.resize(cut, (w, out.shape[0]), interpolation=cv2.INTER_AREA)) if abs(cut.shape[1] - w) > 3 else cut
+
+
+def _neighbours(canvas: U8, middle: float, tall: float, bank: Bank, rng: np.random.Generator) -> None:
+    """The feet of the line above or the heads of the one below, cut off by the strip's edge."""
+    style = bank.style(rng)
+    h, w = canvas.shape
+    for _ in range(int(rng.integers(1, 5))):
+        choices = style.digits[int(rng.integers(10))]
+        ink = choices[int(rng.integers(len(choices)))].ink
+        scale = tall / HEIGHT
+        ink = u8(cv2.resize(ink, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA))
+        x = int(rng.integers(-ink.shape[1] // 2, w))
+        y = round(middle + (-1 if rng.random() < 0.5 else 1) * tall * rng.uniform(1.15, 1.6) - ink.shape[0] / 2)
+        x0, y0, x1, y1 = max(0, x), max(0, y), min(w, x + ink.shape[1]), min(h, y + ink.shape[0])
+        if x1 > x0 and y1 > y0:
+            here = canvas[y0:y1, x0:x1]
+            np.maximum(here, ink[y0 - y : y1 - y, x0 - x : x1 - x], out=here)
+
+
+def _photographed(ink: U8, tall: float, rng: np.random.Generator) -> U8:
+    """uint8 [h, w] grey: dark ink on paper that may be printed on, through a lens, with noise."""
+    h, w = ink.shape
+    paper = np.full((h, w), rng.uniform(120, 250), np.float32)
+    if rng.random() < 0.6:
+        paper *= _light(h, w, rng)
+    contrast = rng.uniform(0.35, 1.0) if rng.random() < 0.75 else rng.uniform(0.18, 0.35)
+    way = rng.random()
+    if way < 0.22:
+        _pattern(paper, contrast, rng)
+    elif way < 0.3:
+        _speckle(paper, contrast, rng)
+    _rules(paper, tall, contrast, rng)
+    cover = ink.astype(np.float32) * (contrast / 255)
+    if rng.random() < 0.4:
+        grain = cv2.GaussianBlur(normal((h, w), rng), (3, 3), 0.8)
+        cover *= np.clip(1 - rng.uniform(0.1, 0.6) * (0.3 + 0.8 * grain), 0.2, 1)
+    seen = paper * (1 - cover)
+    sigma = rng.uniform(0, 0.05) * tall
+    if sigma > 0.3:
+        seen = cv2.GaussianBlur(seen, (0, 0), min(sigma, 2.2))
+    if rng.random() < 0.15:
+        length = max(2, round(rng.uniform(0.04, 0.14) * tall))
+        seen = cv2.blur(seen, (length, 1) if rng.random() < 0.7 else (1, length))
+    noise = min(rng.uniform(0, 7) if rng.random() < 0.8 else rng.uniform(7, 14), 30 * contrast)
+    seen = seen + normal((h, w), rng) * noise
+    grey = np.clip(seen, 0, 255).astype(np.uint8)
+    if rng.random() < 0.5:
+        _, data = cv2.imencode(".jpg", grey, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(30, 95))])
+        grey = u8(cv2.imdecode(data, cv2.IMREAD_GRAYSCALE))
+    return grey
+
+
+def _light(h: int, w: int, rng: np.random.Generator) -> F32:
+    """Uneven light, 0.5 to 1: smooth, and one time in four a shadow's edge."""
+    coarse = 1 - rng.uniform(0, 0.35) * rng.random((2, 3)).astype(np.float32)
+    field = cv2.resize(coarse, (w, h), interpolation=cv2.INTER_CUBIC)
+    if rng.random() < 0.25:
+        edge = np.float32(rng.uniform(0, w)) + np.arange(h, dtype=np.float32)[:, None] * rng.normal(0, 1)
+        ramp = 0.5 + 0.5 * np.tanh((np.arange(w, dtype=np.float32) - edge) / rng.uniform(1.5, 16))
+        field = field * (1 - rng.uniform(0.1, 0.45) * ramp)
+    return np.asarray(field, np.float32)
+
+
+def _pattern(paper: F32, contrast: float, rng: np.random.Generator) -> None:
+    """A security pattern: fine waves, one or two sets of them."""
+    h, w = paper.shape
+    y, x = np.mgrid[0:h, 0:w].astype(np.float32)
+    for _ in range(int(rng.integers(1, 3))):
+        turn = rng.uniform(0, np.pi)
+        along, across = x * np.cos(turn) + y * np.sin(turn), y * np.cos(turn) - x * np.sin(turn)
+        wave = rng.uniform(0, 3) * np.sin(along / rng.uniform(4, 20) + rng.uniform(0, 6))
+        lines = np.cos((across + wave) * (2 * np.pi / rng.uniform(3, 12)))
+        depth = contrast * rng.uniform(0.03, 0.22)
+        paper *= 1 - depth * np.clip(lines * rng.uniform(0.5, 2) + rng.uniform(-0.5, 0.5), 0, 1)
+
+
+def _speckle(paper: F32, contrast: float, rng: np.random.Generator) -> None:
+    """Blotches and dust."""
+    h, w = paper.shape
+    for x, y in rng.uniform(0, (w, h), (int(rng.integers(3, 40)), 2)):
+        dark = float(1 - contrast * rng.uniform(0.05, 0.8))
+        radius = int(rng.integers(0, 3))
+        here = paper[max(0, int(y) - radius) : int(y) + radius + 1, max(0, int(x) - radius) : int(x) + radius + 1]
+        here *= dark
+
+
+def _rules(paper: F32, tall: float, contrast: float, rng: np.random.Generator) -> None:
+    """Printed lines across and down, form boxes, a line struck through."""
+    h, w = paper.shape
+    dark = float(1 - contrast * rng.uniform(0.15, 0.9))
+    thick = max(1, round(tall * rng.uniform(0.02, 0.08)))
+    across: list[float] = []
+    down: list[float] = []
+    way = rng.random()
+    if way < 0.18:
+        across = [rng.uniform(0, h)]
+    elif way < 0.28:
+        across = list(np.arange(rng.uniform(0, tall), h, tall * rng.uniform(0.4, 1.8)))
+    elif way < 0.34:
+        step = tall * rng.uniform(0.35, 1.2)
+        across, down = list(np.arange(rng.uniform(0, step), h, step)), list(np.arange(rng.uniform(0, step), w, step))
+    elif way < 0.42:
+        across = [rng.uniform(0, 0.25) * h, rng.uniform(0.75, 1) * h]
+        down = [rng.uniform(0, 0.08) * w, rng.uniform(0.92, 1) * w]
+    tilt = rng.normal(0, 0.02)
+    lines = np.ones_like(paper)
+    for y in across:
+        cv2.line(lines, (0, round(y - tilt * w / 2)), (w, round(y + tilt * w / 2)), dark, thick, cv2.LINE_AA)
+    for x in down:
+        cv2.line(lines, (round(x + tilt * h / 2), 0), (round(x - tilt * h / 2), h), dark, thick, cv2.LINE_AA)
+    if across or down:
+        paper *= lines
