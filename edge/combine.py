@@ -17,9 +17,14 @@ from edge.row import UNREADABLE, Digit
 from edge.sequence import align, likeliest, log_likelihood
 
 # By rows read exactly, on the held-out writers' rows of `benchmarks.accuracy --split validation`.
-_BEAM = 4  # texts the sequence model proposes
-_WEIGHT = 1.0  # of the candidates' score beside the steps' log-likelihood
-_FARTHEST = -40.0  # no text is thought worse than this: one stroke that fits nothing is not to decide alone
+_BEAM = 5  # texts the sequence model proposes
+_WEIGHT = 0.8  # of the candidates' score beside the steps' log-likelihood
+_FARTHEST = 3.0  # by which the candidates may prefer another text: strokes that were cut badly are not to decide alone
+_WORST = -40.0  # score of a text that there is no way to spell
+
+# Logistic regression: 1; how far the next best text is; how well the steps, and how well the candidates, like this one;
+# whether the candidates alone read it too; whether it is one digit. By `python -m training.confidence`.
+CALIBRATION = (0.0, 0.5, 0.3, 0.2, 0.5, 0.0)
 
 LEAST_CONFIDENCE = 0.2
 """A digit whose probability is lower is `?`."""
@@ -51,41 +56,33 @@ class _Judged:
     steps: float  # log-likelihood by the sequence model
     spelling: Spelling  # how the candidates spell it
 
-    @property
-    def candidates(self) -> float:
-        return max(self.spelling.score, _FARTHEST)
-
-    @property
-    def score(self) -> float:
-        return max(self.steps, _FARTHEST) + _WEIGHT * self.candidates
+    def score(self, highest: float) -> float:
+        """highest: what the candidates give the text they like best."""
+        return max(self.steps, _WORST) + _WEIGHT * max(self.spelling.score - highest, -_FARTHEST)
 
 
 def combine(row: Evidence, alone: Decoded) -> Decoded:
     """The row's reading by both models. alone: what the candidates are read as without the steps."""
     own = "".join(digit.text for digit in alone.digits if digit.text != UNREADABLE)
     proposed = ["".join(row.spelling[label] for label in labels) for labels in likeliest(row.steps, _BEAM)]
-    judged = sorted((_judge(row, text) for text in {"", own, *proposed}), key=lambda one: -one.score)
-    best, second = judged[0], judged[1] if len(judged) > 1 else None
+    judged = [_judge(row, text) for text in sorted({"", own, *proposed})]
+    highest = max(one.spelling.score for one in judged)
+    scores = [one.score(highest) for one in judged]
+    order = np.argsort(scores)[::-1]
+    best = judged[order[0]]
     if not best.text:
         return Decoded((), 0.0)
-    confidence = confidence_of(features(best.score - second.score if second else 20.0, best, own == best.text))
+    signs = (
+        1.0,
+        min(scores[order[0]] - scores[order[1]], 10.0),
+        max(best.steps, -10.0),
+        max(best.spelling.score, -10.0),
+        float(own == best.text),
+        float(len(best.text) == 1),
+    )
+    confidence = float(1 / (1 + np.exp(-np.dot(signs, CALIBRATION))))
     digits = _digits(row, best, confidence)
-    return Decoded(digits, confidence if all(digit.text != UNREADABLE for digit in digits) else 0.0)
-
-
-def features(margin: float, best: _Judged, agreed: bool) -> np.ndarray:
-    """What a row's confidence is told by, float64 [5]: how far the next best text is, how well each model likes this
-    one, and whether the candidates alone read it too.
-    """
-    return np.array([1.0, min(margin, 20.0), max(best.steps, -20.0), max(best.candidates, -20.0), float(agreed)])
-
-
-def confidence_of(of: np.ndarray) -> float:
-    """The probability that a row's text is right: logistic regression."""
-    return float(1 / (1 + np.exp(-np.clip(of @ _CALIBRATION, -30, 30))))
-
-
-_CALIBRATION = np.array([0.0, 0.5, 0.3, 0.2, 0.5])
+    return Decoded(digits, confidence if all(digit.text != UNREADABLE for digit in digits) else 0.0, signs)
 
 
 def _judge(row: Evidence, text: str) -> _Judged:

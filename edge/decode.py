@@ -44,10 +44,13 @@ Box = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class Decoded:
-    """digits: left to right, boxes in the row's pixels; confidence: of the whole, in [0, 1]."""
+    """digits: left to right, boxes in the row's pixels; confidence: of the whole, in [0, 1]; signs: what the confidence
+    was told by, where it was told by more than the digits.
+    """
 
     digits: tuple[Digit, ...]
     confidence: float
+    signs: tuple[float, ...] = ()
 
 
 def decode(

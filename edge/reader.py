@@ -55,20 +55,24 @@ class Reader:
         if min(image.shape[:2]) < SMALLEST:
             return []
         grey: U8 = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-        grey, scale = _working_size(grey)
+        grey, scale = working_size(grey)
+        best = max((_without_strays(page) for page in self.pages(grey)), key=_sureness, default=[])
+        return [_row(decoded, line.back, scale, image.shape[:2]) for decoded, line in best]
+
+    def pages(self, grey: U8) -> list[list[tuple[Decoded, Line]]]:
+        """All that can be read in a picture of working size, uint8 [H, W]: its lines, once as dark ink or as light, or
+        both where it cannot be told; among them lines that are no rows of digits.
+        """
         pages = [find_lines(ink) for ink in find_inks(grey)]
         # All rows in one call, and all digits in another: what a call costs beside its batch is paid once a picture.
         steps = iter(self.row_model.log_probs([line.strip for page in pages for line in page]))
-        spelt = [[(line, next(steps)) for line in page] for page in pages]
-        doubtful = [[(line, *lattice(line), own) for line, own in page] for page in spelt]
-        crops = normalise_all([ink for page in doubtful for _, _, inks, _ in page for ink in inks])
+        seen = [[(line, *lattice(line), next(steps)) for line in page] for page in pages]
+        crops = normalise_all([ink for page in seen for _, _, inks, _ in page for ink in inks])
         log_probs = iter(self.recogniser.log_probs(crops))
-        read = []
-        for page in doubtful:
-            rows = [(self._combined(line, candidates, log_probs, own), line) for line, candidates, _, own in page]
-            read.append(_without_strays(rows))
-        best = max(read, key=_sureness, default=[])
-        return [_row(decoded, line.back, scale, image.shape[:2]) for decoded, line in best]
+        return [
+            [(self._combined(line, candidates, log_probs, own), line) for line, candidates, _, own in page]
+            for page in seen
+        ]
 
     def _combined(self, line: Line, candidates: list[Candidate], log_probs: Iterator[F32], steps: F32) -> Decoded:
         """A line's reading by both models; log_probs: of its candidates, and of those of the lines after it."""
@@ -101,7 +105,7 @@ def _check(image: U8) -> None:
         raise ValueError(f"image: shape [H, W] or [H, W, 3] wanted, not {list(image.shape)}")
 
 
-def _working_size(grey: U8) -> tuple[U8, float]:
+def working_size(grey: U8) -> tuple[U8, float]:
     """The picture at the size it is read at, and working pixels per pixel."""
     scale = min(1.0, _LARGEST / max(grey.shape))
     if grey.shape[0] < _COARSE:

@@ -22,6 +22,10 @@ def train(
     out: Annotated[Path | None, typer.Option(help="Folder to write.", show_default="runs/NAME")] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.", show_default=False)] = None,
     seed: Annotated[int | None, typer.Option(help="Instead of the recipe's.", show_default=False)] = None,
+    start: Annotated[
+        Path | None,
+        typer.Option(help="Checkpoint of whole rows whose weights to begin with.", show_default=False),
+    ] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Of the CPU.", show_default="all")] = None,
 ) -> None:
     """Train a model by a recipe: checkpoints, a history plot and metrics.
@@ -36,7 +40,9 @@ def train(
     chosen = chosen.model_copy(update=changes)
     folder = out or Path("runs") / chosen.name
     if isinstance(chosen, RowRecipe):
-        best = row_engine.train(chosen, data_dir, folder, threads)
+        best = row_engine.train(chosen, data_dir, folder, threads, start)
+    elif start is not None:
+        raise ConfigError(f"{recipe}: --start is for recipes of whole rows")
     else:
         best = engine.train(chosen, data_dir, folder, threads)
     typer.echo(f"best epoch {best.epoch}, validation loss {best.validation_loss:.4f}: {folder / 'best.pt'}")

@@ -20,7 +20,7 @@ from tqdm import tqdm
 from edge.errors import ConfigError
 from edge.sequence import best_path
 from training import plots
-from training.checkpoint import Facts, save
+from training.checkpoint import Facts, load, save
 from training.engine import Epoch, follow
 from training.network import RowNet
 from training.recipe import RowRecipe
@@ -29,8 +29,13 @@ from training.row_dataset import LABELS, Batch, Strip, bank, batches, by_width, 
 _STEEPEST = 2.0  # norm of a gradient: the first batches of CTC have some that throw the weights far off
 
 
-def train(recipe: RowRecipe, data_dir: Path | None, out: Path, threads: int | None = None) -> Epoch:
-    """Train by `recipe`, write `out`, and return the best epoch: the one that reads most validation rows rightly."""
+def train(
+    recipe: RowRecipe, data_dir: Path | None, out: Path, threads: int | None = None, start: Path | None = None
+) -> Epoch:
+    """Train by `recipe`, write `out`, and return the best epoch: the one that reads most validation rows rightly.
+
+    start: a checkpoint whose weights to begin with.
+    """
     if threads:
         torch.set_num_threads(threads)
     torch.manual_seed(recipe.seed)
@@ -40,7 +45,13 @@ def train(recipe: RowRecipe, data_dir: Path | None, out: Path, threads: int | No
     held_out = validation(recipe, data_dir)
     _, data = bank(recipe, data_dir, held_out=False)
 
-    network = RowNet(len(LABELS), recipe.width).to(memory_format=torch.channels_last)
+    network = RowNet(len(LABELS), recipe.width)
+    if start is not None:
+        begun, _, _ = load(start)
+        if not isinstance(begun, RowNet):
+            raise ConfigError(f"{start}: a network of single digits; --start wants one of whole rows")
+        network.load_state_dict(begun.state_dict())
+    network = network.to(memory_format=torch.channels_last)
     averaged = AveragedModel(network, avg_fn=follow(recipe.optimiser.average), use_buffers=True)
     optimiser = torch.optim.AdamW(
         network.parameters(), recipe.optimiser.rate, weight_decay=recipe.optimiser.decay, betas=(0.9, 0.99)

@@ -7,8 +7,12 @@ from edge.arrays import U8, u8
 from edge.imaging.components import Component
 
 _LONG = 0.35  # of the picture's longer side: what runs further is a line. Upright digits may fill a flat picture.
-_PIECE = 0.08  # of the same: a line that slopes or is broken is found by pieces of this length
+# Several lines side by side are ruled paper from this share on, and from so many pixels: a tall digit is no shorter.
+_SHORTER, _LEAST = 0.14, 150
+_PIECE = 0.05  # of the same: a line that bends or is broken is found by pieces of this length
 _THIN = 0.06  # of its length, what a line may be thick, found pieces and all: a broad pen's one is thicker
+_STEEPEST = 0.5  # slope of lines across, to either side
+_APART = 6  # pixels between two lines
 
 
 def remove_rules(mask: U8, components: list[Component]) -> U8 | None:
@@ -18,17 +22,73 @@ def remove_rules(mask: U8, components: list[Component]) -> U8 | None:
     a picture without lines costs nothing.
     """
     side = max(mask.shape)
-    cleaned = None
-    if any(c.w > _LONG * side for c in components):
-        cleaned = _without_horizontals(mask, side)
-    if any(c.h > _LONG * side for c in components):
-        turned = np.ascontiguousarray((mask if cleaned is None else cleaned).T)
-        cleaned = np.ascontiguousarray(_without_horizontals(turned, side).T)
-    return cleaned
+    several = min(_LONG * side, max(_SHORTER * side, _LEAST))
+    if not any(max(c.w, c.h) > several for c in components):
+        return None
+    cleaned = _without_lines(mask, side, several, any(c.w > _LONG * side for c in components), 1)
+    turned = np.ascontiguousarray((mask if cleaned is None else cleaned).T)
+    # Strokes of digits are upright too: only on squared paper, where lines across were found, are shorter ones lines.
+    uprights = _without_lines(
+        turned, side, several, any(c.h > _LONG * side for c in components), 3 if cleaned is not None else 10**6
+    )
+    return cleaned if uprights is None else np.ascontiguousarray(uprights.T)
 
 
-def _without_horizontals(mask: U8, side: int) -> U8:
-    """Ink that is part of a long and thin horizontal line goes, but for where a stroke crosses it."""
+def _without_lines(mask: U8, side: int, several: float, one: bool, at_least: int) -> U8 | None:
+    """`mask` without its lines across; None where there are none.
+
+    one: whether a component is so long that it may be a line by itself; several: pixels from which lines count where
+    there are more than `at_least` of them.
+    """
+    slope, count = _slope(mask, several)
+    if count <= at_least:
+        if not one:
+            return None
+        several = _LONG * side
+    shift = np.round(slope * (np.arange(mask.shape[1]) - mask.shape[1] / 2)).astype(np.int64)
+    shift -= shift.min()
+    level = _moved(mask, shift, mask.shape[0] + int(shift.max()), int(shift.max()))
+    cleaned = _without_horizontals(level, side, several)
+    return None if cleaned is None else _moved(cleaned, -shift, mask.shape[0], -int(shift.max()))
+
+
+def _slope(mask: U8, least: float) -> tuple[float, int]:
+    """The common slope of lines across that are longer than `least` pixels, downward to the right; and how many."""
+    small = u8(cv2.resize(mask, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA))
+    _, small = cv2.threshold(small, 60, 255, cv2.THRESH_BINARY)
+    found = cv2.HoughLinesP(u8(small), 1, np.pi / 360, 50, minLineLength=least / 2, maxLineGap=5)
+    if found is None:
+        return 0.0, 0
+    x0, y0, x1, y1 = found.reshape(-1, 4).T.astype(np.float64)
+    across = np.abs(y1 - y0) <= _STEEPEST * np.abs(x1 - x0)
+    if not across.any():
+        return 0.0, 0
+    x0, y0, x1, y1 = x0[across], y0[across], x1[across], y1[across]
+    slopes, lengths = (y1 - y0) / (x1 - x0), np.abs(x1 - x0)
+    order = np.argsort(slopes)
+    middle = np.searchsorted(np.cumsum(lengths[order]), lengths.sum() / 2)
+    slope = float(slopes[order][middle])
+    like = np.abs(slopes - slope) < 0.05
+    heights = np.sort((y0 - slope * (x0 - small.shape[1] / 2))[like])
+    return slope, 1 + int(np.count_nonzero(np.diff(heights) > _APART / 2))
+
+
+def _moved(mask: U8, up: np.ndarray, height: int, down: int) -> U8:
+    """Each column moved `down` and by its own `up`, pixel for pixel, into `height` rows: what comes from outside is
+    empty.
+    """
+    if height == mask.shape[0] and not up.any():
+        return mask
+    rows = np.arange(height)[:, None] - down + up
+    inside = (rows >= 0) & (rows < mask.shape[0])
+    picked = np.take_along_axis(mask, np.clip(rows, 0, mask.shape[0] - 1), axis=0)
+    return u8(np.where(inside, picked, 0))
+
+
+def _without_horizontals(mask: U8, side: int, least: float) -> U8 | None:
+    """Ink that is part of a horizontal line thin and longer than `least` goes, but for where a stroke crosses it; None
+    where there is none.
+    """
     piece = max(12, round(_PIECE * side))
     thick = cv2.dilate(mask, np.ones((3, 1), np.uint8))
     pieces = cv2.morphologyEx(thick, cv2.MORPH_OPEN, np.ones((1, piece), np.uint8))
@@ -38,11 +98,11 @@ def _without_horizontals(mask: U8, side: int) -> U8:
     contours, _ = cv2.findContours(joined, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     for contour in contours:
         w = cv2.boundingRect(contour)[2]
-        if w > _LONG * side and cv2.contourArea(contour) < _THIN * w * w:
+        if w > least and cv2.contourArea(contour) < _THIN * w * w:
             cv2.drawContours(lines, [contour], -1, 255, cv2.FILLED)
     lines = cv2.bitwise_and(cv2.bitwise_and(lines, pieces), mask)
     if not lines.any():
-        return mask
+        return None
     thickness = _thickness(u8(lines))
     # Where ink is much thicker than the line, measured upright, a stroke crosses: keep it.
     crossing = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((thickness + 2, 1), np.uint8))

@@ -132,3 +132,31 @@ def test_a_page_of_nothing_but_lines_ends_up_empty():
     mask[40::50] = mask[41::50] = 255
     assert not cleaned(mask).any()
     assert remove_rules(np.zeros((40, 60), np.uint8), []) is None
+
+
+@pytest.mark.parametrize("slope", [-0.2, -0.08, 0.03, 0.14])
+@pytest.mark.parametrize("squared", [False, True])
+def test_ruled_and_squared_paper_may_be_turned(slope, squared, written):
+    stay = []
+    for seed in range(6):
+        page = written("3608941", seed, height=50, margin=150)
+        digits = mask_of(page)
+        h, w = digits.shape
+        ruled = digits.copy()
+        for at in range(-w, w + h, 40):
+            cv2.line(ruled, (0, at), (w, round(at + slope * w)), 255, 2)
+            if squared:
+                cv2.line(ruled, (at, 0), (round(at - slope * h), h), 255, 2)
+        clean = cleaned(ruled)
+        assert not (clean & ~ruled).any()
+        paper = cv2.dilate(digits, np.ones((9, 9), np.uint8)) == 0
+        assert np.count_nonzero(clean[paper]) <= 0.1 * np.count_nonzero(ruled[paper])
+        stay.append(share_that_stays(clean, digits, page.boxes))
+    assert np.mean(stay) >= (0.7 if squared else 0.8)
+
+
+def test_tall_ones_side_by_side_are_no_squared_paper():
+    mask = np.zeros((720, 1280), np.uint8)
+    for x in range(200, 1000, 120):
+        cv2.line(mask, (x, 200), (x - 10, 480), 255, 9)
+    assert (cleaned(mask) == mask).all()

@@ -1,0 +1,79 @@
+"""How sure a row is: fits `edge.combine.CALIBRATION` on generated pictures by writers held out from training.
+
+    python -m training.confidence --data-dir DATA
+
+prints the weights and, on other pictures than those they were fitted on, the expected calibration error: the mean
+distance, by tenths of confidence, between how sure the rows are and how many are right (Guo et al. 2017).
+"""
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from edge.arrays import F64
+from edge.engine import EngineConfig
+from edge.reader import Reader, working_size
+from edge.row import UNREADABLE
+from training import mnist
+from training.synth.scene import TIERS, make_scene
+from training.synth.sources import MnistSource
+
+
+def rows(reader: Reader, source: MnistSource, count: int, seed: int) -> Iterator[tuple[tuple[float, ...], bool]]:
+    """What each row read in `count` pictures of every tier is told by, and whether it is one that was written."""
+    for kind, tier in TIERS.items():
+        for i in tqdm(range(count), kind, leave=False):
+            scene = make_scene(tier, source, np.random.default_rng([seed, i, *kind.encode()]))
+            written = {row.text for row in scene.rows}
+            grey, _ = working_size(np.asarray(cv2.cvtColor(scene.image, cv2.COLOR_BGR2GRAY), np.uint8))
+            for page in reader.pages(grey):
+                for decoded, _ in page:
+                    text = "".join(digit.text for digit in decoded.digits)
+                    if decoded.signs and UNREADABLE not in text:
+                        yield decoded.signs, text in written
+
+
+def fitted(signs: F64, right: F64, penalty: float = 1.0) -> F64:
+    """Logistic regression, float64 [k], by Newton's method. signs: float64 [n, k]; right: float64 [n], 0 or 1."""
+    weights = np.zeros(signs.shape[1])
+    for _ in range(30):
+        sure = 1 / (1 + np.exp(-signs @ weights))
+        slope = signs.T @ (sure - right) + penalty * weights
+        curve = (signs * (sure * (1 - sure))[:, None]).T @ signs + penalty * np.eye(len(weights))
+        weights -= np.linalg.solve(curve, slope)
+    return weights
+
+
+def calibration_error(sure: F64, right: F64) -> float:
+    """Expected calibration error over ten bins of equal width, in [0, 1]."""
+    bins = np.minimum((sure * 10).astype(int), 9)
+    return float(sum(abs((sure - right)[bins == b].sum()) for b in range(10)) / len(sure))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data-dir", type=Path)
+    parser.add_argument("--count", type=int, default=200, help="pictures of each tier, for fitting and for testing")
+    parser.add_argument("--held-out", type=float, default=0.1, help="share of writers, as in the recipes")
+    parser.add_argument("--seed", type=int, default=1, help="by which they are held out, as in the recipes")
+    arguments = parser.parse_args()
+    digits = mnist.load("train", arguments.data_dir, download=False)
+    _, held_out = mnist.split_by_writer(digits, arguments.held_out, arguments.seed)
+    reader, source = Reader(engine=EngineConfig(threads=1)), MnistSource(held_out)
+    parts = []
+    for seed in (101, 102):
+        signs, right = zip(*rows(reader, source, arguments.count, seed), strict=True)
+        parts.append((np.array(signs), np.array(right, np.float64)))
+    weights = fitted(*parts[0])
+    print("CALIBRATION =", tuple(round(float(weight), 3) for weight in weights))
+    for name, (signs, right) in zip(("fitted on", "others"), parts, strict=True):
+        sure = 1 / (1 + np.exp(-signs @ weights))
+        print(f"{name}: {len(right)} rows, {right.mean():.1%} right, error {calibration_error(sure, right):.4f}")
+
+
+if __name__ == "__main__":
+    main()
