@@ -26,7 +26,14 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Model = Annotated[Path | None, typer.Option("--model", metavar="FILE", help="Model file; the one shipped by default.")]
+Model = Annotated[
+    Path | None,
+    typer.Option("--model", metavar="FILE", help="Model file of single digits; the one shipped by default."),
+]
+RowModel = Annotated[
+    Path | None,
+    typer.Option("--row-model", metavar="FILE", help="Model file of whole rows; the one shipped by default."),
+]
 Provider = Annotated[
     Literal["auto", "cpu", "cuda"],
     typer.Option(help="What ONNX Runtime runs on; auto takes CUDA where it can be had."),
@@ -80,6 +87,7 @@ def read(
         typer.Option(metavar="SECONDS", min=0.0, help="Of films, take a frame every so often; 0 for all."),
     ] = 1.0,
     model: Model = None,
+    row_model: RowModel = None,
     provider: Provider = "auto",
     threads: Threads = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
@@ -105,12 +113,13 @@ def read(
     from edge.engine import EngineConfig
 
     request = command.Request(paths, format, out, annotate, recursive, every, quiet)
-    raise typer.Exit(command.run(request, model, EngineConfig(provider, threads)))
+    raise typer.Exit(command.run(request, model, row_model, EngineConfig(provider, threads)))
 
 
 @app.command()
 def doctor(
     model: Model = None,
+    row_model: RowModel = None,
     provider: Provider = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
@@ -128,7 +137,7 @@ def doctor(
     """
     from edge.commands import doctor as command
 
-    raise typer.Exit(command.run(model, provider, as_json))
+    raise typer.Exit(command.run(model, row_model, provider, as_json))
 
 
 BUILT_IN = ("read", "doctor")

@@ -10,10 +10,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from edge.errors import ConfigError, DigitdError
 from edge.sources.files import PICTURES
+
+if TYPE_CHECKING:
+    from edge.model_card import ModelCard
 
 Level = Literal["ok", "note", "warning", "problem"]
 
@@ -61,7 +64,9 @@ class Report:
         }
 
 
-def examine(model: Path | None = None, provider: Literal["auto", "cpu", "cuda"] = "auto") -> Report:
+def examine(
+    model: Path | None = None, provider: Literal["auto", "cpu", "cuda"] = "auto", row_model: Path | None = None
+) -> Report:
     """Looks at everything; a part that fails is a finding and keeps none of the others from being looked
     at.
     """
@@ -70,9 +75,9 @@ def examine(model: Path | None = None, provider: Literal["auto", "cpu", "cuda"] 
         ("system", lambda: _system(report)),
         ("packages", lambda: _packages(report)),
         ("OpenCV", lambda: _opencv(report)),
-        ("model", lambda: _model(report, model, provider)),
+        ("model", lambda: _models(report, model, row_model, provider)),
         ("cameras", lambda: _cameras(report)),
-        ("self-test", lambda: _self_test(report, model, provider)),
+        ("self-test", lambda: _self_test(report, model, row_model, provider)),
     )
     for topic, look in parts:
         try:
@@ -170,28 +175,35 @@ def _build_fact(build: str, name: str) -> str:
     return found[1] if found else "NO"
 
 
-def _model(report: Report, model: Path | None, provider: Literal["auto", "cpu", "cuda"]) -> None:
+def _models(
+    report: Report, model: Path | None, row_model: Path | None, provider: Literal["auto", "cpu", "cuda"]
+) -> None:
     from edge.engine import EngineConfig
     from edge.recogniser import Recogniser, default_model
+    from edge.sequence import RowModel, default_row_model
 
-    path = model or default_model()
+    path, row_path = model or default_model(), row_model or default_row_model()
     report.facts["model"] = {"file": str(path)}
+    report.facts["row_model"] = {"file": str(row_path)}
     report.facts["provider"] = {"asked": provider}
     recogniser = Recogniser(path, EngineConfig(provider=provider))
-    card = asdict(recogniser.card)
-    report.facts["model"].update(card=card, bytes=path.stat().st_size)
+    _describe(report, "model", path, recogniser.card)
+    _describe(report, "row_model", row_path, RowModel(row_path, EngineConfig(provider=provider)).card)
     report.facts["provider"].update(obtained=list(recogniser.providers), note=recogniser.note)
-    accuracies = ", ".join(f"{test} {share:.2%}" for test, share in recogniser.card.accuracies.items())
-    report.add(
-        "model",
-        "ok",
-        f"{path} ({path.stat().st_size // 1024} KiB): {recogniser.card.name}, "
-        f"labels {' '.join(recogniser.card.labels)}; {accuracies or 'no accuracies stated'}; "
-        f"licence {recogniser.card.licence}",
-    )
     report.add("provider", "ok", f"asked for {provider}, runs on {', '.join(recogniser.providers)}")
     if recogniser.note:
         report.add("provider", "note", recogniser.note, None)
+
+
+def _describe(report: Report, fact: str, path: Path, card: "ModelCard") -> None:
+    report.facts[fact].update(card=asdict(card), bytes=path.stat().st_size)
+    accuracies = ", ".join(f"{test} {share:.2%}" for test, share in card.accuracies.items())
+    report.add(
+        "model",
+        "ok",
+        f"{path} ({path.stat().st_size // 1024} KiB): {card.name}, "
+        f"labels {' '.join(card.labels)}; {accuracies or 'no accuracies stated'}; licence {card.licence}",
+    )
 
 
 def _cameras(report: Report) -> None:
@@ -231,7 +243,9 @@ def cameras_seen(
             yield {"device": str(device), "name": name, "readable": readable}
 
 
-def _self_test(report: Report, model: Path | None, provider: Literal["auto", "cpu", "cuda"]) -> None:
+def _self_test(
+    report: Report, model: Path | None, row_model: Path | None, provider: Literal["auto", "cpu", "cuda"]
+) -> None:
     if any(finding.topic == "model" and finding.level == "problem" for finding in report.findings):
         report.add("self-test", "note", "left out, for there is no model to read with", None)
         return
@@ -239,7 +253,7 @@ def _self_test(report: Report, model: Path | None, provider: Literal["auto", "cp
     from edge.reader import Reader
     from edge.sources.picture import load
 
-    reader = Reader(model, EngineConfig(provider=provider))
+    reader = Reader(model, EngineConfig(provider=provider), row_model)
     right, wrong, start = 0, [], time.perf_counter()
     for name, expected in sample_labels():
         try:

@@ -22,13 +22,15 @@ from edge.imaging.normalise import normalise_all
 from edge.imaging.strip import column
 from edge.recogniser import Recogniser
 from edge.row import UNREADABLE, Digit, Point, Row
-from edge.sequence import STEP, RowModel
+from edge.sequence import STEP, RowModel, log_likelihood
 
 SMALLEST = 12
 """Pixels of a picture's shorter side below which there is no room for a digit."""
 
 _LARGEST = 2400  # pixels of the longest side that is worked on; larger pictures are read at this size
 _COARSE = 110  # pixels of height below which a picture is doubled first: strokes of one pixel have no shape
+
+_NOTHING = float(np.log(0.9))  # of a line that holds no digits
 
 
 class Reader:
@@ -66,7 +68,10 @@ class Reader:
         pages = [find_lines(ink) for ink in find_inks(grey)]
         # All rows in one call, and all digits in another: what a call costs beside its batch is paid once a picture.
         steps = iter(self.row_model.log_probs([line.strip for page in pages for line in page]))
-        seen = [[(line, *lattice(line), next(steps)) for line in page] for page in pages]
+        spelt = [[(line, next(steps)) for line in page] for page in pages]
+        # What the row model is sure to be no digits, edges and blots mostly, costs no more than its strip.
+        likely = [[(line, own) for line, own in page if log_likelihood(own, []) < _NOTHING] for page in spelt]
+        seen = [[(line, *lattice(line), own) for line, own in page] for page in likely]
         crops = normalise_all([ink for page in seen for _, _, inks, _ in page for ink in inks])
         log_probs = iter(self.recogniser.log_probs(crops))
         return [

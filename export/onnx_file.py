@@ -21,7 +21,7 @@ from edge.sequence import RowModel, best_path
 from export.card import markdown
 from training import dataset, engine, mnist, row_dataset
 from training.checkpoint import load
-from training.recipe import RowRecipe
+from training.recipe import Recipe, RowRecipe
 
 OPSET = 18
 LARGEST = 1_500_000  # bytes of a model file
@@ -53,7 +53,7 @@ class _Kind:
     labels: tuple[str, ...]
     preprocessing: int
     test: str
-    compare: Callable[[torch.nn.Module, Path, Path | None], tuple[float, float, float]]
+    compare: Callable[[torch.nn.Module, Path, Path | None, Recipe | RowRecipe], tuple[float, float, float]]
 
 
 def export_onnx(checkpoint: Path, out: Path, data_dir: Path | None) -> Exported:
@@ -83,7 +83,7 @@ def export_onnx(checkpoint: Path, out: Path, data_dir: Path | None) -> Exported:
     part = out.with_suffix(".part")
     try:
         part.write_bytes(_with_card(_program(network, kind), card).SerializeToString())
-        farthest, ours, theirs = kind.compare(network, part, data_dir)
+        farthest, ours, theirs = kind.compare(network, part, data_dir, recipe)
         size = part.stat().st_size
         if farthest > FARTHEST or ours != theirs:
             raise ConfigError(
@@ -103,7 +103,9 @@ def export_onnx(checkpoint: Path, out: Path, data_dir: Path | None) -> Exported:
     return Exported(out, size, kind.test, farthest, theirs, ours)
 
 
-def _compare_digits(network: torch.nn.Module, path: Path, data_dir: Path | None) -> tuple[float, float, float]:
+def _compare_digits(
+    network: torch.nn.Module, path: Path, data_dir: Path | None, recipe: Recipe | RowRecipe
+) -> tuple[float, float, float]:
     """Largest difference, the checkpoint's accuracy, the file's; the temperature taken out again."""
     test = mnist.load("test", data_dir)
     recogniser = Recogniser(path, EngineConfig("cpu"))
@@ -115,9 +117,11 @@ def _compare_digits(network: torch.nn.Module, path: Path, data_dir: Path | None)
     return float(np.abs(ours - theirs).max()), right[0], right[1]
 
 
-def _compare_rows(network: torch.nn.Module, path: Path, data_dir: Path | None) -> tuple[float, float, float]:
+def _compare_rows(
+    network: torch.nn.Module, path: Path, data_dir: Path | None, recipe: Recipe | RowRecipe
+) -> tuple[float, float, float]:
     """As `_compare_digits`, on rows of writers held out from training, one at a time as no padding differs then."""
-    recipe = RowRecipe(reads="rows", name="rows")
+    assert isinstance(recipe, RowRecipe)
     strips = row_dataset.validation(recipe, data_dir, 1000)
     model = RowModel(path, EngineConfig("cpu"))
     farthest, right = 0.0, [0, 0]

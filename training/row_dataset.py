@@ -26,6 +26,7 @@ from training.synth.strips import Bank, make_strip
 LABELS = (BLANK, *"0123456789")
 
 _SHARD = 10_000  # strips of one file
+_WORTH_PROCESSES = 5_000  # strips; for fewer, starting a process costs more than it saves
 _MARKS = 60  # inks of each mark
 # Streams of random numbers that do not meet.
 _INKS, _STRIPS, _FONTS = 7, 11, 3
@@ -73,15 +74,15 @@ def bank(recipe: RowRecipe, data_dir: Path | None, held_out: bool) -> tuple[Bank
     return made, data
 
 
-def stock(recipe: RowRecipe, data_dir: Path | None, folder: Path, processes: int = 2) -> list[Strip]:
+def stock(recipe: RowRecipe, data_dir: Path | None, folder: Path) -> list[Strip]:
     """The recipe's strips, from `folder` where a run of the same recipe left them, else made and left there."""
     folder.mkdir(parents=True, exist_ok=True)
     sizes = [min(_SHARD, recipe.strips - first) for first in range(0, recipe.strips, _SHARD)]
     missing = [(k, size, folder) for k, size in enumerate(sizes) if not _shard(folder, k).is_file()]
     progress = tqdm(total=len(sizes), initial=len(sizes) - len(missing), desc="making strips", unit="file")
-    if missing and processes > 1:
+    if missing and recipe.strips > _WORTH_PROCESSES:
         context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(processes, context, _prepare, (recipe, data_dir)) as pool:
+        with ProcessPoolExecutor(2, context, _prepare, (recipe, data_dir)) as pool:
             for _ in pool.map(_make, missing):
                 progress.update()
     elif missing:
@@ -158,9 +159,9 @@ def by_width(strips: list[Strip], size: int) -> Iterator[list[int]]:
 
 
 def _fits(strip: Strip) -> bool:
-    """Whether CTC can spell the text in the strip's steps: one a digit, one more between equal ones."""
+    """Whether there is ink, and CTC can spell the text in its steps: one a digit, one more between equal ones."""
     ink, text = strip
-    return ink.shape[1] // STEP > len(text) + sum(a == b for a, b in pairwise(text))
+    return bool(ink.any()) and ink.shape[1] // STEP > len(text) + sum(a == b for a, b in pairwise(text))
 
 
 _bank: Bank | None = None  # of a process that makes strips

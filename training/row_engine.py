@@ -41,17 +41,11 @@ def train(
     torch.manual_seed(recipe.seed)
     out.mkdir(parents=True, exist_ok=True)
 
+    network = _begun(recipe, start)
     strips = stock(recipe, data_dir, out / "strips")
     held_out = validation(recipe, data_dir)
     _, data = bank(recipe, data_dir, held_out=False)
 
-    network = RowNet(len(LABELS), recipe.width)
-    if start is not None:
-        begun, _, _ = load(start)
-        if not isinstance(begun, RowNet):
-            raise ConfigError(f"{start}: a network of single digits; --start wants one of whole rows")
-        network.load_state_dict(begun.state_dict())
-    network = network.to(memory_format=torch.channels_last)
     averaged = AveragedModel(network, avg_fn=follow(recipe.optimiser.average), use_buffers=True)
     optimiser = torch.optim.AdamW(
         network.parameters(), recipe.optimiser.rate, weight_decay=recipe.optimiser.decay, betas=(0.9, 0.99)
@@ -101,6 +95,17 @@ def train(
         raise ConfigError("the recipe asks for no epochs; set epochs to 1 or more")
     (out / "metrics.json").write_text(json.dumps(asdict(best), indent=2) + "\n", encoding="utf-8")
     return best
+
+
+def _begun(recipe: RowRecipe, start: Path | None) -> RowNet:
+    """The recipe's network, untrained or with a checkpoint's weights."""
+    network = RowNet(len(LABELS), recipe.width)
+    if start is not None:
+        begun, _, _ = load(start)
+        if not isinstance(begun, RowNet):
+            raise ConfigError(f"{start}: a network of single digits; --start wants one of whole rows")
+        network.load_state_dict(begun.state_dict())
+    return network.to(memory_format=torch.channels_last)
 
 
 def ctc_loss(log_probs: Tensor, batch: Batch) -> Tensor:

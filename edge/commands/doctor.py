@@ -12,10 +12,10 @@ from edge.text import printable
 MARKS = {"ok": "ok", "note": "note", "warning": "WARNING", "problem": "PROBLEM"}
 
 
-def run(model: Path | None, provider: Literal["auto", "cpu", "cuda"], as_json: bool) -> int:
+def run(model: Path | None, row_model: Path | None, provider: Literal["auto", "cpu", "cuda"], as_json: bool) -> int:
     """Prints the report; returns the exit code."""
     with libraries_muted():
-        report = examine(model, provider)
+        report = examine(model, provider, row_model)
     if as_json:
         sys.stdout.write(json.dumps(report.to_json(), ensure_ascii=False, indent=2) + "\n")
     else:

@@ -40,12 +40,12 @@ class Request:
     quiet: bool = False
 
 
-def run(request: Request, model: Path | None, engine: EngineConfig) -> int:
+def run(request: Request, model: Path | None, row_model: Path | None, engine: EngineConfig) -> int:
     """Reads everything asked for, in order; returns the exit code. Raises UsageError, ModelError,
     ProviderError before anything is read.
     """
     _check(request)
-    reader = Reader(model, engine)
+    reader = Reader(model, engine, row_model)
     if reader.recogniser.note and NVIDIA.exists():  # no news where there is no such device
         complain(f"reading on the CPU: {reader.recogniser.note}")
     failed = 0

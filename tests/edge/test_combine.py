@@ -1,0 +1,88 @@
+"""What two models read in one row becomes one reading, its doubt told digit by digit."""
+
+import numpy as np
+import pytest
+
+from edge.combine import LEAST_CONFIDENCE, Evidence, combine
+from edge.decode import decode
+from edge.imaging.candidates import Candidate
+from edge.row import UNREADABLE
+from edge.sequence import BLANK
+
+LABELS = (*"0123456789", "reject")
+SPELLING = (BLANK, *"0123456789")
+HEIGHT = 50.0
+
+
+def judged(*shares):
+    """float32 [n, 11], logarithms, of candidates: each a dict of label -> probability, the rest spread."""
+    rows = []
+    for share in shares:
+        rest = (1 - sum(share.values())) / (11 - len(share))
+        rows.append([share.get(label, rest) for label in LABELS])
+    return np.log(np.array(rows) + 1e-6).astype(np.float32)
+
+
+def steps_of(*shares, each=4):
+    """float32 [T, 11]: each digit's step between blank ones; a str is as good as sure."""
+    rows = []
+    for share in shares:
+        share = {share: 0.98} if isinstance(share, str) else share
+        blank = {BLANK: 0.98}
+        for one in (blank, share, *[blank] * (each - 2)):
+            rest = (1 - sum(one.values())) / (11 - len(one))
+            rows.append([one.get(label, rest) for label in SPELLING])
+    return np.log(np.array(rows) + 1e-6).astype(np.float32)
+
+
+def read(log_probs, steps, candidates=None):
+    candidates = candidates or [Candidate(i, i + 1, (), (i * 40, 10, 32, 50), 0, True) for i in range(len(log_probs))]
+    columns = np.linspace(0, 40 * max(1, len(log_probs)), len(steps) + 1)
+    seen = Evidence(candidates, log_probs, LABELS, 10, steps, SPELLING, columns, 10.0, HEIGHT)
+    return combine(seen, decode(candidates, log_probs, LABELS, 10, HEIGHT))
+
+
+def text_of(decoded):
+    return "".join(digit.text for digit in decoded.digits)
+
+
+def test_where_both_agree_the_row_is_sure_and_its_boxes_are_the_candidates():
+    decoded = read(judged({"4": 0.97}, {"0": 0.98}, {"7": 0.97}), steps_of("4", "0", "7"))
+    assert text_of(decoded) == "407" and decoded.confidence > 0.7
+    assert [digit.box for digit in decoded.digits] == [(0, 10, 32, 50), (40, 10, 32, 50), (80, 10, 32, 50)]
+
+
+def test_the_surer_model_decides_a_digit_and_the_row_is_less_sure():
+    both = read(judged({"4": 0.97}, {"1": 0.97}), steps_of("4", "1"))
+    by_steps = read(judged({"4": 0.97}, {"1": 0.5, "7": 0.4}), steps_of("4", {"7": 0.9, "1": 0.02}))
+    by_candidates = read(judged({"4": 0.97}, {"1": 0.98}), steps_of("4", {"7": 0.5, "1": 0.4}))
+    assert text_of(by_steps) == "47" and text_of(by_candidates) == "41"
+    assert by_steps.confidence < both.confidence and by_candidates.confidence < both.confidence
+
+
+def test_digits_that_were_cut_nowhere_are_read_by_the_steps_and_placed_by_them():
+    whole = [Candidate(0, 1, (), (0, 10, 90, 50), 0, True)]
+    decoded = read(judged({"reject": 0.95}), steps_of("4", "7"), whole)
+    assert text_of(decoded) == "47"
+    left, right = (digit.box for digit in decoded.digits)
+    assert left[0] < right[0] and all(box[2] > 0 and box[3] == 50 for box in (left, right))
+
+
+def test_the_doubt_is_told_where_it_is_and_adds_up():
+    decoded = read(judged({"4": 0.98}, {"7": 0.6, "1": 0.3}, {"7": 0.98}), steps_of("4", {"7": 0.7, "1": 0.2}, "7"))
+    assert text_of(decoded) == "477"
+    confidences = [digit.confidence for digit in decoded.digits]
+    assert min(confidences) == confidences[1]
+    assert np.prod(confidences) == pytest.approx(decoded.confidence)
+    assert all(LEAST_CONFIDENCE <= confidence <= 1 for confidence in confidences)
+
+
+def test_a_letter_between_digits_is_asked_about():
+    decoded = read(judged({"4": 0.97}, {"reject": 0.97}, {"7": 0.97}), steps_of("4", BLANK, "7"))
+    assert text_of(decoded) == "4?7" and decoded.confidence == 0
+    assert decoded.digits[1].text == UNREADABLE and decoded.digits[1].box == (40, 10, 32, 50)
+
+
+def test_what_both_see_no_digits_in_is_no_row():
+    decoded = read(judged({"reject": 0.97}, {"reject": 0.9}), steps_of(BLANK, BLANK))
+    assert decoded.digits == () and decoded.confidence == 0

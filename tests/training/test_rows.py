@@ -1,0 +1,108 @@
+"""Whole rows: the stock is made once, batches can be spelt, a run learns, its checkpoint becomes a model file."""
+
+import json
+
+import numpy as np
+import pytest
+
+from edge.engine import EngineConfig
+from edge.errors import ConfigError
+from edge.sequence import STEP, RowModel
+from export.onnx_file import export_onnx
+from training import checkpoint, mnist, row_dataset, row_engine
+from training.confidence import calibration_error, fitted
+from training.recipe import RowRecipe, Writers
+
+# One run of training serves them all: `--dist loadgroup` keeps them in one process.
+pytestmark = pytest.mark.xdist_group("tiny rows")
+
+RECIPE = RowRecipe(
+    reads="rows",
+    name="tiny-rows",
+    strips=90,
+    epochs=2,
+    batch=16,
+    hands=4,
+    width=4,
+    writers=Writers(mnist=0.2, hands=0, strokes=0.8, fonts=0),
+)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A tiny run's folder, and how to export what is in it."""
+    rng = np.random.default_rng(0)
+    images = np.zeros((200, 28, 28), np.uint8)
+    images[:, 4:24, 8:18] = rng.integers(0, 256, (200, 20, 10))
+    digits = mnist.Mnist(
+        images, np.tile(np.arange(10, dtype=np.uint8), 20), np.repeat(np.arange(10), 20).astype(np.int32)
+    )
+    out = tmp_path_factory.mktemp("rows")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(mnist, "load", lambda *_, **__: digits)
+        whole = row_dataset.validation
+        patch.setattr(row_engine, "validation", lambda recipe, data: whole(recipe, data, 20))
+        row_engine.train(RECIPE, None, out / "run", threads=1)
+        patch.setattr(row_dataset, "validation", lambda recipe, data, count: whole(recipe, data, 12))
+        exported = export_onnx(out / "run" / "best.pt", out / "rows.onnx", None)
+    return out, exported
+
+
+def test_a_run_leaves_its_stock_its_history_and_checkpoints(run):
+    folder = run[0] / "run"
+    names = {path.name for path in folder.iterdir()}
+    assert names == {"best.pt", "last.pt", "history.jsonl", "history.png", "metrics.json", "strips"}
+    epochs = [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
+    assert [epoch["epoch"] for epoch in epochs] == [1, 2]
+    assert epochs[1]["training_loss"] < epochs[0]["training_loss"]
+    network, recipe, facts = checkpoint.load(folder / "best.pt")
+    assert recipe == RECIPE and facts.data[0].samples == 180
+    assert sum(p.numel() for p in network.parameters()) < 160_000
+
+
+def test_the_stock_of_a_run_is_taken_as_it_is(run, monkeypatch):
+    monkeypatch.setattr(row_dataset, "_prepare", lambda *_: pytest.fail("made anew"))
+    strips = row_dataset.stock(RECIPE, None, run[0] / "run" / "strips")
+    assert 80 <= len(strips) <= 90
+    for ink, text in strips:
+        assert ink.shape[1] // STEP >= len(text)
+
+
+def test_an_epoch_shows_every_strip_once_and_can_be_repeated(run):
+    strips = row_dataset.stock(RECIPE, None, run[0] / "run" / "strips")
+    batches = list(row_dataset.batches(strips, RECIPE, 1))
+    assert len(batches) == row_dataset.per_epoch(strips, RECIPE)
+    assert sum(len(batch.strips) for batch in batches) == len(strips)
+    for batch in batches:
+        assert int(batch.lengths.sum()) == len(batch.labels)
+        assert batch.strips.shape[1] == 32 and batch.strips.shape[2] % STEP == 0
+        assert not len(batch.labels) or int(batch.labels.min()) >= 1  # blank is no text's
+    again = list(row_dataset.batches(strips, RECIPE, 1))
+    assert all((one.strips == other.strips).all() for one, other in zip(batches, again, strict=True))
+
+
+def test_the_file_says_what_the_checkpoint_says_for_strips_of_any_width(run):
+    out, exported = run
+    assert exported.test == "rows of held-out writers" and exported.farthest < 1e-3
+    model = RowModel(out / "rows.onnx", EngineConfig("cpu"))
+    assert model.card.name == "tiny-rows" and model.card.labels == row_dataset.LABELS
+    for width in (8, 40, 1024):
+        (steps,) = model.log_probs([np.full((32, width), 90, np.uint8)])
+        assert steps.shape == (width // 4, 11)
+    assert "CTC" in (out / "rows.md").read_text()
+
+
+def test_a_run_begins_with_another_runs_weights_but_not_with_a_digit_models(run, tmp_path, tiny_run):
+    with pytest.raises(ConfigError, match="single digits"):
+        row_engine.train(RECIPE.model_copy(update={"strips": 1}), None, tmp_path, 1, tiny_run.out / "best.pt")
+
+
+def test_confidence_is_fitted_to_the_share_that_is_right():
+    rng = np.random.default_rng(0)
+    signs = np.stack([np.ones(4000), rng.normal(0, 1, 4000)], axis=1)
+    right = (rng.random(4000) < 1 / (1 + np.exp(-(0.5 + 2 * signs[:, 1])))).astype(float)
+    weights = fitted(signs, right)
+    assert weights == pytest.approx([0.5, 2.0], abs=0.2)
+    sure = 1 / (1 + np.exp(-signs @ weights))
+    assert calibration_error(sure, right) < 0.03
+    assert calibration_error(np.full(4000, 0.99), right) > 0.3
