@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 RECIPE ?= configs/recipes/digits.toml
 CHECKPOINT ?= runs/digits/best.pt
+OUT ?= edge/models/digits.onnx
 
 # Folder with mnist/ and the other data; without it DIGITD_DATA, else MNIST is downloaded where a command needs it.
 DATA_DIR ?=
@@ -19,7 +20,7 @@ PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test format train export evaluate bench-accuracy samples docs pictures clean distclean
+.PHONY: help demo test format train export evaluate calibrate bench-accuracy samples docs pictures clean distclean
 
 help: ## List what make can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -45,10 +46,13 @@ train: $(VENV)/.dev ## Train the model of RECIPE (runs/); takes hours on a CPU
 	$(BIN)/digitd train "$(RECIPE)" $(DATA)
 
 export: $(VENV)/.dev ## Write CHECKPOINT as the shipped model file, with its card (edge/models/)
-	$(BIN)/digitd export "$(CHECKPOINT)" --out edge/models/digits.onnx $(DATA)
+	$(BIN)/digitd export "$(CHECKPOINT)" --out "$(OUT)" $(DATA)
 
 evaluate: $(VENV)/.dev ## Accuracy of the shipped model on MNIST's test set
 	$(BIN)/digitd evaluate $(if $(MODEL),"$(MODEL)") $(DATA)
+
+calibrate: $(VENV)/.dev ## Fit how sure a row is, after a change of a model: prints edge/combine.py's CALIBRATION
+	$(BIN)/python -m training.confidence $(DATA)
 
 bench-accuracy: $(VENV)/.dev ## Share of number strings read exactly, kind by kind (benchmarks/accuracy.json)
 	$(BIN)/python -m benchmarks.accuracy $(DATA) $(WITH_MODEL) \
