@@ -96,10 +96,11 @@ def _without_strays(rows: list[tuple[Decoded, Line]]) -> list[tuple[Decoded, Lin
 
 
 def _sureness(rows: list[tuple[Decoded, Line]]) -> float:
-    """By which of two readings of a picture, dark ink or light, the better is chosen: its expected digits right,
-    less those that could not be read.
+    """By which of two readings of a picture, dark ink or light, the better is chosen: the digits that can be expected
+    to stand in rows read rightly; where none can, those expected right by themselves.
     """
-    return sum(digit.confidence if digit.text != UNREADABLE else -0.5 for row, _ in rows for digit in row.digits)
+    whole = sum(row.confidence * len(row.digits) for row, _ in rows)
+    return whole + 0.01 * sum(digit.confidence for row, _ in rows for digit in row.digits)
 
 
 def _check(image: U8) -> None:
