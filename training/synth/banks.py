@@ -71,7 +71,8 @@ def of_strokes(count: int, rng: np.random.Generator) -> list[Style]:
     """`count` writers of the stroke model, each with two of every digit."""
     styles = []
     for _ in range(count):
-        hand = draw_hand(rng, HandStyle(height=HEIGHT))
+        leaning = (-0.15, 0.4) if rng.random() < 0.75 else (0.4, 0.9)
+        hand = draw_hand(rng, HandStyle(height=HEIGHT, slant=leaning, uncommon=0.4))
         styles.append(Style(tuple(tuple(Glyph(hand.digit(label, rng)) for _ in range(2)) for label in range(10))))
     return styles
 

@@ -20,7 +20,7 @@ from training.synth.noise import normal
 
 SEPARATORS = ("dot", "comma", "dash", "colon", "slash")
 BEFORE = ("dollar", "hash", "euro", "pound", "equals", "dash", "asterisk", "cross", "left bracket")
-AFTER = ("dash", "equals", "dot", "slash", "right bracket", "cross", "scribble", "percent", "asterisk", "plus")
+AFTER = ("dash", "dash", "tilde", "equals", "strokes", "dot", "slash", "right bracket", "cross", "scribble", "percent", "asterisk", "plus")
 LETTERS = tuple(kind for kind in MARKS if kind.isalpha() and len(kind) == 1)
 
 _INK = 48  # of 255: where one ink meets another
@@ -59,8 +59,8 @@ def make_strip(bank: Bank, rng: np.random.Generator) -> tuple[U8, str]:
     scale = tall / line.height
     size = (max(4, round(ink.shape[1] * scale)), max(4, round(ink.shape[0] * scale)))
     ink = u8(cv2.resize(ink, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR))
-    left, above = rng.uniform(0.3, 1.2, 2) * tall
-    right, below = rng.uniform(0.3, 1.2, 2) * tall
+    left, above = rng.uniform(0.3, 1.6, 2) * tall
+    right, below = rng.uniform(0.3, 1.6, 2) * tall
     h, w = ink.shape
     canvas = np.zeros((round(h + above + below), round(w + left + right)), np.uint8)
     x, y = round(left), round(above)
@@ -72,10 +72,11 @@ def make_strip(bank: Bank, rng: np.random.Generator) -> tuple[U8, str]:
     seen = dark_ink(u8(cv2.GaussianBlur(grey, (3, 3), 0)), grey)
     # The box measures rows by their strokes, and not exactly.
     apart = rng.normal(0, 0.05, 2) * tall
+    ends = 0.15 if rng.random() < 0.6 else 0.5
     cut = strip(
         seen,
-        x + line.left * scale - abs(rng.normal(0, 0.15)) * tall,
-        x + line.right * scale + abs(rng.normal(0, 0.15)) * tall,
+        x + line.left * scale - abs(rng.normal(0, ends)) * tall,
+        x + line.right * scale + abs(rng.normal(0, ends)) * tall,
         middle + apart[0],
         tall * float(np.exp(rng.normal(0, 0.1))),
     )
@@ -105,7 +106,7 @@ def written(text: str, bank: Bank, rng: np.random.Generator) -> Line:
         inks = bank.marks[name]
         ink = inks[int(rng.integers(len(inks)))]
         foot = 0.14 * HEIGHT if name == "comma" else 0.0
-        if name in {"dash", "equals"}:
+        if name in {"dash", "equals", "tilde"}:
             foot = -0.35 * HEIGHT
         kinds.append(("mark", Glyph(ink, foot + rng.normal(0, 0.05) * HEIGHT)))
 
@@ -153,8 +154,9 @@ def _set(kinds: list[tuple[str, Glyph]], printed: bool, rng: np.random.Generator
     reach = np.full(2 * room, -(1 << 20), np.int64)  # the rightmost ink so far on each line of pixels
     placed: list[tuple[str, U8, int, int]] = []
     end = 0
+    uneven = 0.0 if printed else 0.07 if rng.random() < 0.7 else 0.2
     for kind, glyph in kinds:
-        own = float(np.clip(rng.normal(1, 0.0 if printed else 0.07), 0.8, 1.25))
+        own = float(np.clip(rng.normal(1, uneven), 1 - 2.5 * uneven, 1 + 3 * uneven))
         ink = glyph.ink if printed else u8(cv2.resize(glyph.ink, None, fx=own, fy=own))
         h, w = ink.shape
         foot = room + HEIGHT // 2 + glyph.foot + rng.normal(0, waver) * HEIGHT + slope * end
@@ -185,7 +187,7 @@ def _set(kinds: list[tuple[str, Glyph]], printed: bool, rng: np.random.Generator
     if not digits:
         digits = [(left, top, ink.shape[1], HEIGHT) for _, ink, left, top in placed]
     boxes = np.array(digits)
-    if not printed and len(digits) > 1 and rng.random() < 0.12:
+    if not printed and len(digits) > 1 and rng.random() < 0.15:
         _joined(canvas, boxes, rng)
     _, y, _, h = cv2.boundingRect(canvas)
     y, h = (y, h) if h else (0, 2 * room)

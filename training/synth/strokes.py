@@ -46,6 +46,8 @@ class HandStyle:
     """how much the pen's width follows its direction and wanders, as a share of its width"""
     turn: Span = (0.0, 0.04)
     """standard deviation of each glyph's rotation, in radians"""
+    uncommon: float = 0.0
+    """share of digits that have one of `glyphs.UNCOMMON`'s shapes"""
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,8 @@ def draw_hand(rng: np.random.Generator, style: HandStyle = HandStyle()) -> Hand:
     """A writer, drawn from `style`: mostly thin pens and few extremes, as in a pile of real forms."""
     habit = draw(style.habit, rng)
     shapes = []
-    for variants in glyphs.DIGITS.values():
+    for label, common in glyphs.DIGITS.items():
+        variants = glyphs.UNCOMMON[label] if style.uncommon and rng.random() < style.uncommon else common
         names = list(variants)
         strokes = _shape(variants[names[int(rng.integers(len(names)))]])
         shapes.append(tuple(glyphs.Stroke(s.points + rng.normal(0, habit, s.points.shape), s.corners) for s in strokes))
