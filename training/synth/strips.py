@@ -20,7 +20,21 @@ from training.synth.noise import normal
 
 SEPARATORS = ("dot", "comma", "dash", "colon", "slash")
 BEFORE = ("dollar", "hash", "euro", "pound", "equals", "dash", "asterisk", "cross", "left bracket")
-AFTER = ("dash", "dash", "tilde", "equals", "strokes", "dot", "slash", "right bracket", "cross", "scribble", "percent", "asterisk", "plus")
+AFTER = (
+    "dash",
+    "dash",
+    "tilde",
+    "equals",
+    "strokes",
+    "dot",
+    "slash",
+    "right bracket",
+    "cross",
+    "scribble",
+    "percent",
+    "asterisk",
+    "plus",
+)
 LETTERS = tuple(kind for kind in MARKS if kind.isalpha() and len(kind) == 1)
 
 _INK = 48  # of 255: where one ink meets another
