@@ -12,6 +12,7 @@ import numpy as np
 
 from edge.arrays import F32
 from edge.decode import Decoded, Spelling, spell
+from edge.direct import shared
 from edge.imaging.candidates import Candidate
 from edge.row import UNREADABLE, Digit
 from edge.sequence import align, likeliest, log_likelihood
@@ -108,11 +109,9 @@ def _digits(row: Evidence, best: _Judged, confidence: float) -> tuple[Digit, ...
         spans = align(row.steps, labels).spans
         sure *= [np.exp(row.steps[first : last + 1, k].max()) for k, (first, last) in zip(labels, spans, strict=True)]
         boxes = boxes or [_box(row, first, last) for first, last in spans]
-    doubt = -np.log(np.clip(sure, 1e-6, 1 - 1e-6))
-    shares = confidence ** (doubt / doubt.sum())
     digits = [
-        Digit(text, float(share), box) if share >= LEAST_CONFIDENCE else Digit(UNREADABLE, 0.0, box)
-        for text, share, box in zip(best.text, shares, boxes, strict=True)
+        Digit(text, share, box) if share >= LEAST_CONFIDENCE else Digit(UNREADABLE, 0.0, box)
+        for text, share, box in zip(best.text, shared(confidence, sure), boxes, strict=True)
     ]
     for before, box in reversed(best.spelling.unread):
         digits.insert(before, Digit(UNREADABLE, 0.0, box))

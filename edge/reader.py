@@ -4,7 +4,7 @@ imaging finds lines and, in them, what may be a digit; one ONNX Runtime call rea
 candidates; what both together find likeliest is the row.
 """
 
-from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import numpy as np
 from edge.arrays import F32, F64, U8
 from edge.combine import Evidence, combine
 from edge.decode import Decoded, decode
+from edge.direct import SURE, read_off
 from edge.engine import EngineConfig
 from edge.imaging.candidates import Candidate
 from edge.imaging.ink import find_inks
@@ -22,7 +23,7 @@ from edge.imaging.normalise import normalise_all
 from edge.imaging.strip import column
 from edge.recogniser import Recogniser
 from edge.row import UNREADABLE, Digit, Point, Row
-from edge.sequence import STEP, RowModel, log_likelihood
+from edge.sequence import STEP, RowModel, best_path, log_likelihood
 
 SMALLEST = 12
 """Pixels of a picture's shorter side below which there is no room for a digit."""
@@ -30,7 +31,20 @@ SMALLEST = 12
 _LARGEST = 2400  # pixels of the longest side that is worked on; larger pictures are read at this size
 _COARSE = 110  # pixels of height below which a picture is doubled first: strokes of one pixel have no shape
 
-_NOTHING = float(np.log(0.9))  # of a line that holds no digits
+_SURE = float(np.log(SURE))
+
+
+@dataclass
+class _Seen:
+    """A line as the row model sees it. columns: float64 [T + 1], where in it its steps begin; text: the likeliest,
+    "" where that is no digits: edges, blots, letters; decoded: the reading, as far as there is one.
+    """
+
+    line: Line
+    steps: F32
+    columns: F64
+    text: str
+    decoded: Decoded | None = None
 
 
 class Reader:
@@ -68,25 +82,32 @@ class Reader:
         pages = [find_lines(ink) for ink in find_inks(grey)]
         # All rows in one call, and all digits in another: what a call costs beside its batch is paid once a picture.
         steps = iter(self.row_model.log_probs([line.strip for page in pages for line in page]))
-        spelt = [[(line, next(steps)) for line in page] for page in pages]
-        # What the row model is sure to be no digits, edges and blots mostly, costs no more than its strip.
-        likely = [[(line, own) for line, own in page if log_likelihood(own, []) < _NOTHING] for page in spelt]
-        seen = [[(line, *lattice(line), own) for line, own in page] for page in likely]
-        crops = normalise_all([ink for page in seen for _, _, inks, _ in page for ink in inks])
-        log_probs = iter(self.recogniser.log_probs(crops))
-        return [
-            [(self._combined(line, candidates, log_probs, own), line) for line, candidates, _, own in page]
-            for page in seen
-        ]
+        seen = [[seen for line in page if (seen := self._seen(line, next(steps))).text] for page in pages]
+        unsure = [(one, lattice(one.line)) for page in seen for one in page if one.decoded is None]
+        log_probs = iter(self.recogniser.log_probs(normalise_all([ink for _, (_, inks) in unsure for ink in inks])))
+        for one, (candidates, _) in unsure:
+            one.decoded = self._combined(one, candidates, np.array(list(islice(log_probs, len(candidates)))))
+        return [[(one.decoded, one.line) for one in page if one.decoded] for page in seen]
 
-    def _combined(self, line: Line, candidates: list[Candidate], log_probs: Iterator[F32], steps: F32) -> Decoded:
-        """A line's reading by both models; log_probs: of its candidates, and of those of the lines after it."""
-        labels, reject = self.recogniser.card.labels, self.recogniser.reject
-        own = np.array(list(islice(log_probs, len(candidates)))).reshape(len(candidates), len(labels))
-        alone = decode(candidates, own, labels, reject, line.height)
+    def _seen(self, line: Line, steps: F32) -> "_Seen":
+        """A line with its likeliest text, and read off where the row model is sure of that."""
+        text = best_path(steps)
         columns = column(np.arange(len(steps) + 1), line.left, line.height, STEP)
-        seen = Evidence(candidates, own, labels, reject, steps, self.row_model.labels, columns, line.top, line.height)
-        return combine(seen, alone)
+        seen = _Seen(line, steps, columns, "".join(self.row_model.labels[k] for k in text.labels))
+        likelihood = log_likelihood(steps, text.labels)
+        if text.labels and likelihood >= _SURE:
+            seen.decoded = read_off(text, likelihood, steps, self.row_model.labels, columns, line.strokes)
+        return seen
+
+    def _combined(self, seen: "_Seen", candidates: list[Candidate], log_probs: F32) -> Decoded:
+        """A line's reading by both models; log_probs: float32 [len(candidates), K]."""
+        labels, reject, line = self.recogniser.card.labels, self.recogniser.reject, seen.line
+        log_probs = log_probs.reshape(len(candidates), len(labels))
+        alone = decode(candidates, log_probs, labels, reject, line.height)
+        spelling, steps = self.row_model.labels, seen.steps
+        return combine(
+            Evidence(candidates, log_probs, labels, reject, steps, spelling, seen.columns, line.top, line.height), alone
+        )
 
 
 def _without_strays(rows: list[tuple[Decoded, Line]]) -> list[tuple[Decoded, Line]]:
