@@ -17,7 +17,7 @@ from edge.decode import Decoded, decode
 from edge.direct import SURE, read_off
 from edge.engine import EngineConfig
 from edge.imaging.candidates import Candidate
-from edge.imaging.ink import find_inks
+from edge.imaging.ink import Ink, find_inks, find_local_inks
 from edge.imaging.lines import Line, find_lines, lattice
 from edge.imaging.normalise import normalise_all
 from edge.imaging.strip import column
@@ -32,6 +32,7 @@ _LARGEST = 2400  # pixels of the longest side that is worked on; larger pictures
 _COARSE = 110  # pixels of height below which a picture is doubled first: strokes of one pixel have no shape
 
 _SURE = float(np.log(SURE))
+_CONTENT = 0.6  # confidence of a row from which a picture is not looked through again, part by part
 
 
 @dataclass
@@ -79,7 +80,13 @@ class Reader:
         """All that can be read in a picture of working size, uint8 [H, W]: its lines, once as dark ink or as light, or
         both where it cannot be told; among them lines that are no rows of digits.
         """
-        pages = [find_lines(ink) for ink in find_inks(grey)]
+        pages = self._pages(find_inks(grey))
+        if not any(decoded.confidence >= _CONTENT for page in pages for decoded, _ in page):
+            pages += self._pages(find_local_inks(grey))
+        return pages
+
+    def _pages(self, inks: list[Ink]) -> list[list[tuple[Decoded, Line]]]:
+        pages = [find_lines(ink) for ink in inks]
         # All rows in one call, and all digits in another: what a call costs beside its batch is paid once a picture.
         steps = iter(self.row_model.log_probs([line.strip for page in pages for line in page]))
         seen = [[seen for line in page if (seen := self._seen(line, next(steps))).text] for page in pages]
