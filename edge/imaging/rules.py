@@ -13,6 +13,7 @@ _PIECE = 0.05  # of the same: a line that bends or is broken is found by pieces 
 _THIN = 0.06  # of its length, what a line may be thick, found pieces and all: a broad pen's one is thicker
 _STEEPEST = 0.5  # slope of lines across, to either side
 _APART = 6  # pixels between two lines
+_COARSE = 480  # pixels of the longer side that their slope is found at
 
 
 def remove_rules(mask: U8, components: list[Component]) -> U8 | None:
@@ -54,9 +55,12 @@ def _without_lines(mask: U8, side: int, several: float, one: bool, at_least: int
 
 def _slope(mask: U8, least: float) -> tuple[float, int]:
     """The common slope of lines across that are longer than `least` pixels, downward to the right; and how many."""
-    small = u8(cv2.resize(mask, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA))
-    _, small = cv2.threshold(small, 60, 255, cv2.THRESH_BINARY)
-    found = cv2.HoughLinesP(u8(small), 1, np.pi / 360, 50, minLineLength=least / 2, maxLineGap=5)
+    shrink = max(2.0, max(mask.shape) / _COARSE)
+    small = u8(cv2.resize(mask, None, fx=1 / shrink, fy=1 / shrink, interpolation=cv2.INTER_AREA))
+    _, small = cv2.threshold(small, 160 / shrink, 255, cv2.THRESH_BINARY)  # a line of a pixel's breadth is left
+    found = cv2.HoughLinesP(
+        u8(small), 1, np.pi / 360, round(100 / shrink), minLineLength=least / shrink, maxLineGap=max(3, 10 / shrink)
+    )
     if found is None:
         return 0.0, 0
     x0, y0, x1, y1 = found.reshape(-1, 4).T.astype(np.float64)
@@ -70,7 +74,7 @@ def _slope(mask: U8, least: float) -> tuple[float, int]:
     slope = float(slopes[order][middle])
     like = np.abs(slopes - slope) < 0.05
     heights = np.sort((y0 - slope * (x0 - small.shape[1] / 2))[like])
-    return slope, 1 + int(np.count_nonzero(np.diff(heights) > _APART / 2))
+    return slope, 1 + int(np.count_nonzero(np.diff(heights) > _APART / shrink))
 
 
 def _moved(mask: U8, up: np.ndarray, height: int, down: int) -> U8:
