@@ -4,6 +4,7 @@ imaging finds lines and, in them, what may be a digit; one ONNX Runtime call rea
 candidates; what both together find likeliest is the row.
 """
 
+import math
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -32,6 +33,8 @@ _LARGEST = 2400  # pixels of the longest side that is worked on; larger pictures
 _COARSE = 110  # pixels of height below which a picture is doubled first: strokes of one pixel have no shape
 
 _SURE = float(np.log(SURE))
+_ALONE = 0.9  # of a digit that a row of one counts less in the choice between two readings of a picture
+_LEAST_ROW = 0.02  # probability of all that was read below which it is a scribble, not a row
 _CONTENT = 0.6  # confidence of a row from which a picture is not looked through again, part by part
 
 
@@ -125,10 +128,14 @@ def _without_strays(rows: list[tuple[Decoded, Line]]) -> list[tuple[Decoded, Lin
 
 def _sureness(rows: list[tuple[Decoded, Line]]) -> float:
     """By which of two readings of a picture, dark ink or light, the better is chosen: the digits that can be expected
-    to stand in rows read rightly; where none can, those expected right by themselves.
+    to stand in rows read rightly. Dirt is read as ones, by the dozen: digits on their own count little.
     """
-    whole = sum(row.confidence * len(row.digits) for row, _ in rows)
-    return whole + 0.01 * sum(digit.confidence for row, _ in rows for digit in row.digits)
+    return sum(row.confidence * (len(row.digits) - _ALONE) + 0.01 * _all_right(row.digits) for row, _ in rows)
+
+
+def _all_right(digits: tuple[Digit, ...]) -> float:
+    """Probability that what was read of a row is right, whatever the unreadable digits are."""
+    return math.prod(digit.confidence for digit in digits if digit.text != UNREADABLE)
 
 
 def _check(image: U8) -> None:
@@ -153,7 +160,7 @@ def working_size(grey: U8) -> tuple[U8, float]:
 def _is_row(digits: tuple[Digit, ...]) -> bool:
     """Whether what was read is a row of digits and no line of letters or a scribble."""
     read = sum(digit.text != UNREADABLE for digit in digits)
-    return read > 0 and read * 2 >= len(digits)
+    return read > 0 and read * 2 >= len(digits) and _all_right(digits) >= _LEAST_ROW
 
 
 def _is_stray(decoded: Decoded, height: float, tall: float) -> bool:

@@ -24,7 +24,9 @@ STRIPS = Signature("strips", (HEIGHT, None), stepped=True, preprocessing=PREPROC
 
 _LEAST = 0.002  # probability of a label at a step below which no text is begun or continued with it
 
-_BATCH = 16  # strips of about one width: beyond, padding costs more than calls
+# Strips of one call, and how much broader than the narrowest: beyond, padding costs more than calls.
+_BATCH = 16
+_PADDED = 1.4
 
 
 def default_row_model() -> Path:
@@ -48,8 +50,11 @@ class RowModel:
         """strips: uint8 [32, W] each, W a multiple of 4. Returns float32 [W / 4, K] for each, in the same order."""
         out: list[F32] = [np.zeros((0, len(self.labels)), np.float32)] * len(strips)
         order = sorted(range(len(strips)), key=lambda i: strips[i].shape[1])
-        for start in range(0, len(order), _BATCH):
-            chosen = order[start : start + _BATCH]
+        start = 0
+        while start < len(order):
+            widest = _PADDED * strips[order[start]].shape[1]
+            chosen = [i for i in order[start : start + _BATCH] if strips[i].shape[1] <= widest]
+            start += len(chosen)
             batch = np.zeros((len(chosen), HEIGHT, strips[chosen[-1]].shape[1]), np.uint8)
             for row, i in zip(batch, chosen, strict=True):
                 row[:, : strips[i].shape[1]] = strips[i]

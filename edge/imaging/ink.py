@@ -80,7 +80,7 @@ def _lightness_of_ink(coarse: U8) -> float:
     Strokes cover less than half of any window, so the window's median is paper, on either side of an edge of light
     or of the sheet. The third power lets what stands out far count for more than grain.
     """
-    if min(coarse.shape) > _COARSE // 4:
+    if min(coarse.shape) > _COARSE // 2:
         half = coarse.shape[1] // 2, coarse.shape[0] // 2
         coarse = u8(cv2.resize(coarse[: 2 * half[1], : 2 * half[0]], half, interpolation=cv2.INTER_AREA))
     window = max(5, round(_WINDOW * max(coarse.shape))) | 1
@@ -132,7 +132,7 @@ def _noise(missing: U8) -> float:
 def _histogram(plane: U8) -> F64:
     """float64 [256]: how many pixels have each value, by every other line of a large picture."""
     lines = plane[:: 1 + (plane.size > _LARGE)]
-    return cv2.calcHist([lines], [0], None, [256], [0, 256]).ravel().astype(np.float64)
+    return np.asarray(cv2.calcHist([lines], [0], None, [256], [0, 256]).ravel(), np.float64)
 
 
 def _paper(coarse: U8, kernel: int) -> U8:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import median
 
 import cv2
 import numpy as np
@@ -61,13 +62,14 @@ def _line(row: RowOfStrokes, strength: U8, ink: Ink) -> Line:
     back = None
     if turn is not None:
         strokes = sorted((_turned(stroke, turn) for stroke in strokes), key=lambda c: c.centre[0])
-        size = (max(c.right for c in strokes) + 1, max(c.bottom for c in strokes) + 1)
+        room = min(c.x for c in strokes)
+        size = (max(c.right for c in strokes) + room, max(c.bottom for c in strokes) + room)
         strength = u8(cv2.warpAffine(strength, turn, size, flags=cv2.INTER_LINEAR))
         ink = Ink(*(u8(cv2.warpAffine(plane, turn, size)) for plane in (ink.strength, ink.mask)))
         back = cv2.invertAffineTransform(turn)
     body = [c for c in strokes if c.h >= _BODY * max(c.h for c in strokes)]
-    height = float(np.median([c.h for c in body]))
-    middle = float(np.median([c.centre[1] for c in body]))
+    height = float(median([c.h for c in body]))
+    middle = float(median([c.centre[1] for c in body]))
     left = float(min(c.x for c in strokes))
     seen = strip(ink, left, float(max(c.right for c in strokes)), middle, height)
     return Line(strokes, strength, seen, left, middle - height / 2, height, back)

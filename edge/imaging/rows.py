@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from itertools import pairwise
+from statistics import median
 
 import cv2
 import numpy as np
@@ -17,6 +18,7 @@ _TALLEST = 2.3
 _BAND = 0.75  # above and below a stroke's middle, where a small stroke belongs to its row
 _FAR = 1.2  # a gap within a row: groups of digits stand apart, but not as far as this
 _FAR_BY_GAPS = 3.0  # times the median gap
+_ROOM = 0.8  # round a row that is made level
 _ENOUGH = 3  # strokes in a row before its pen can be told
 _BROADER = 2.2  # times the row's median breadth of the pen
 
@@ -31,7 +33,7 @@ class RowOfStrokes:
     @property
     def height(self) -> float:
         """Median height of the body, pixels."""
-        return float(np.median([c.h for c in self.body]))
+        return float(median([c.h for c in self.body]))
 
     @property
     def angle(self) -> float:
@@ -76,11 +78,11 @@ def find_rows(components: list[Component], least: int = 8) -> list[RowOfStrokes]
     rows = [part for row in _merged(rows) for part in _parted(row)]
     result = []
     for row in rows:
-        tall = float(np.median(sorted((c.h for c in row.body), reverse=True)[: (len(row.body) + 1) // 2]))
+        tall = median(sorted((c.h for c in row.body), reverse=True)[: (len(row.body) + 1) // 2])
         small += [c for c in row.body if c.h < _SMALLEST * tall]
         result.append(RowOfStrokes([c for c in row.body if c.h >= _SMALLEST * tall]))
     _place_marks(result, small)
-    return sorted(result, key=lambda row: float(np.median([c.centre[1] for c in row.body])))
+    return sorted(result, key=lambda row: median([c.centre[1] for c in row.body]))
 
 
 def _fit(row: RowOfStrokes, component: Component) -> float:
@@ -189,5 +191,5 @@ def straighten(row: RowOfStrokes) -> F64 | None:
     points = np.concatenate([contour.reshape(-1, 2) for c in row.strokes() for contour in c.contours])
     turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
     turned = points @ turn.T
-    offset = 2 - turned.min(0)
+    offset = _ROOM * row.height - turned.min(0)
     return np.hstack([turn, offset[:, None]])

@@ -30,27 +30,30 @@ def remove_rules(mask: U8, components: list[Component]) -> U8 | None:
     turned = np.ascontiguousarray((mask if cleaned is None else cleaned).T)
     # Strokes of digits are upright too: only on squared paper, where lines across were found, are shorter ones lines.
     uprights = _without_lines(
-        turned, side, several, any(c.h > _LONG * side for c in components), 3 if cleaned is not None else 10**6
+        turned, side, several, any(c.h > _LONG * side for c in components), 3 if cleaned is not None else None
     )
     return cleaned if uprights is None else np.ascontiguousarray(uprights.T)
 
 
-def _without_lines(mask: U8, side: int, several: float, one: bool, at_least: int) -> U8 | None:
+def _without_lines(mask: U8, side: int, several: float, one: bool, at_least: int | None) -> U8 | None:
     """`mask` without its lines across; None where there are none.
 
     one: whether a component is so long that it may be a line by itself; several: pixels from which lines count where
-    there are more than `at_least` of them.
+    there are more than `at_least` of them; None: nowhere.
     """
+    if at_least is None and not one:
+        return None
     slope, count = _slope(mask, several)
-    if count <= at_least:
+    if at_least is None or count <= at_least:
         if not one:
             return None
         several = _LONG * side
-    shift = np.round(slope * (np.arange(mask.shape[1]) - mask.shape[1] / 2)).astype(np.int64)
-    shift -= shift.min()
-    level = _moved(mask, shift, mask.shape[0] + int(shift.max()), int(shift.max()))
+    up = np.round(slope * (np.arange(mask.shape[1]) - mask.shape[1] / 2)).astype(np.int16)
+    up -= up.min()
+    most = int(up.max())
+    level = _moved(mask, up - most, mask.shape[0] + most)
     cleaned = _without_horizontals(level, side, several)
-    return None if cleaned is None else _moved(cleaned, -shift, mask.shape[0], -int(shift.max()))
+    return None if cleaned is None else _moved(cleaned, most - up, mask.shape[0])
 
 
 def _slope(mask: U8, least: float) -> tuple[float, int]:
@@ -77,16 +80,17 @@ def _slope(mask: U8, least: float) -> tuple[float, int]:
     return slope, 1 + int(np.count_nonzero(np.diff(heights) > _APART / shrink))
 
 
-def _moved(mask: U8, up: np.ndarray, height: int, down: int) -> U8:
-    """Each column moved `down` and by its own `up`, pixel for pixel, into `height` rows: what comes from outside is
-    empty.
+def _moved(mask: U8, up: np.ndarray, height: int) -> U8:
+    """`height` rows of a mask, its columns each moved up by their own `up`, int16 [W], pixel for pixel: what comes
+    from outside is empty.
     """
     if height == mask.shape[0] and not up.any():
         return mask
-    rows = np.arange(height)[:, None] - down + up
-    inside = (rows >= 0) & (rows < mask.shape[0])
-    picked = np.take_along_axis(mask, np.clip(rows, 0, mask.shape[0] - 1), axis=0)
-    return u8(np.where(inside, picked, 0))
+    source = np.empty((height, mask.shape[1], 2), np.int16)
+    source[..., 0] = np.arange(mask.shape[1], dtype=np.int16)
+    source[..., 1] = np.arange(height, dtype=np.int16)[:, None] + up
+    empty = np.empty(0)
+    return u8(cv2.remap(mask, source, empty, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT))
 
 
 def _without_horizontals(mask: U8, side: int, least: float) -> U8 | None:
