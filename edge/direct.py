@@ -18,6 +18,7 @@ SURE = 0.95
 they changed 2 of the 252 rows above it.
 """
 
+_TALL = 0.75  # of the row's height: what is a digit, or a letter, or ink of another kind, but no mark
 _BESIDE = 0.35  # of the row's height: a stroke this near to a digit's middle is part of it, one further off a mark
 _LEAST = 0.5  # of the same: what a digit is wide at least where no stroke is its own
 
@@ -27,23 +28,35 @@ CALIBRATION = (0.0, 1.0)
 
 def read_off(
     text: Spelt, likelihood: float, steps: F32, labels: Sequence[str], columns: F64, strokes: Sequence[Component]
-) -> Decoded:
-    """A row as the sequence model spells it.
+) -> Decoded | None:
+    """A row as the sequence model spells it; None where a stroke as large as a digit is none of its digits: a letter,
+    which that model passes over like dirt.
 
     text: indices of `labels`; likelihood: its natural logarithm; steps: float32 [T, K]; columns: float64 [T + 1], where
     in the row each step's left edge is, pixels; strokes: the row's, left to right.
     """
+    spelt = align(steps, text.labels)
+    middles = [float(columns[first] + columns[last + 1]) / 2 for first, last in spelt.spans]
+    if _leaves_figures(middles, strokes):
+        return None
     share = float(np.clip(np.exp(likelihood), 1e-6, 1 - 1e-6))
     signs = (1.0, float(np.log(share / (1 - share))))
     confidence = float(1 / (1 + np.exp(-np.dot(signs, CALIBRATION))))
-    spelt = align(steps, text.labels)
     sure = [float(steps[first : last + 1, k].max()) for k, (first, last) in zip(spelt.labels, spelt.spans, strict=True)]
-    boxes = places([float(columns[first] + columns[last + 1]) / 2 for first, last in spelt.spans], strokes)
     digits = tuple(
         Digit(labels[k], one, box)
-        for k, one, box in zip(spelt.labels, shared(confidence, np.exp(sure)), boxes, strict=True)
+        for k, one, box in zip(spelt.labels, shared(confidence, np.exp(sure)), places(middles, strokes), strict=True)
     )
     return Decoded(digits, confidence, signs)
+
+
+def _leaves_figures(middles: Sequence[float], strokes: Sequence[Component]) -> bool:
+    """Whether there is a stroke as tall as a digit that holds none."""
+    tall = _TALL * float(np.median([stroke.h for stroke in strokes]))
+    return any(
+        stroke.h >= tall and not any(stroke.x - 1 <= middle <= stroke.right + 1 for middle in middles)
+        for stroke in strokes
+    )
 
 
 def shared(confidence: float, sure: Sequence[float] | F64) -> list[float]:

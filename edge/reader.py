@@ -84,7 +84,7 @@ class Reader:
         both where it cannot be told; among them lines that are no rows of digits.
         """
         pages = self._pages(find_inks(grey))
-        if not any(decoded.confidence >= _CONTENT for page in pages for decoded, _ in page):
+        if not any(map(_shows_a_row, pages)):
             pages += self._pages(find_local_inks(grey))
         return pages
 
@@ -127,10 +127,19 @@ def _without_strays(rows: list[tuple[Decoded, Line]]) -> list[tuple[Decoded, Lin
 
 
 def _sureness(rows: list[tuple[Decoded, Line]]) -> float:
-    """By which of two readings of a picture, dark ink or light, the better is chosen: the digits that can be expected
-    to stand in rows read rightly. Dirt is read as ones, by the dozen: digits on their own count little.
+    """By which of several readings of a picture, dark ink or light, the best is chosen: the digits that can be expected
+    to stand in rows read rightly, less those that cannot be read. Dirt is read as ones, by the dozen: digits on their
+    own count little.
     """
-    return sum(row.confidence * (len(row.digits) - _ALONE) + 0.01 * _all_right(row.digits) for row, _ in rows)
+    return sum(_all_right(row.digits) * (len(row.digits) - 2 * _unread(row.digits) - _ALONE) for row, _ in rows)
+
+
+def _shows_a_row(page: list[tuple[Decoded, Line]]) -> bool:
+    return any(len(row.digits) > 1 and _all_right(row.digits) >= _CONTENT for row, _ in page)
+
+
+def _unread(digits: tuple[Digit, ...]) -> int:
+    return sum(digit.text == UNREADABLE for digit in digits)
 
 
 def _all_right(digits: tuple[Digit, ...]) -> float:
@@ -159,7 +168,7 @@ def working_size(grey: U8) -> tuple[U8, float]:
 
 def _is_row(digits: tuple[Digit, ...]) -> bool:
     """Whether what was read is a row of digits and no line of letters or a scribble."""
-    read = sum(digit.text != UNREADABLE for digit in digits)
+    read = len(digits) - _unread(digits)
     return read > 0 and read * 2 >= len(digits) and _all_right(digits) >= _LEAST_ROW
 
 
