@@ -20,7 +20,7 @@ PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test format train export evaluate calibrate bench-accuracy samples docs pictures clean distclean
+.PHONY: help demo test format train export evaluate calibrate bench-accuracy bench-speed samples docs pictures clean distclean
 
 help: ## List what make can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -51,12 +51,15 @@ export: $(VENV)/.dev ## Write CHECKPOINT as the shipped model file, with its car
 evaluate: $(VENV)/.dev ## Accuracy of the shipped model on MNIST's test set
 	$(BIN)/digitd evaluate $(if $(MODEL),"$(MODEL)") $(DATA)
 
-calibrate: $(VENV)/.dev ## Fit how sure a row is, after a change of a model: prints edge/combine.py's CALIBRATION
+calibrate: $(VENV)/.dev ## Fit how sure a row is, after a change of a model: prints what to put into edge/
 	$(BIN)/python -m training.confidence $(DATA)
 
 bench-accuracy: $(VENV)/.dev ## Share of number strings read exactly, kind by kind (benchmarks/accuracy.json)
 	$(BIN)/python -m benchmarks.accuracy $(DATA) $(WITH_MODEL) \
 		--json benchmarks/accuracy.json --failures runs/accuracy-failures
+
+bench-speed: $(VENV)/.dev ## Time of one frame on one core, beside that of its unavoidable parts
+	$(BIN)/python -m benchmarks.speed $(DATA) $(WITH_MODEL) --json benchmarks/speed.json
 
 samples: $(VENV)/.dev ## Draw the bundled samples anew (edge/samples/)
 	$(BIN)/python -m training.synth.samples

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import cv2
 import numpy as np
@@ -28,6 +29,7 @@ from edge.reader import Reader
 from edge.row import Row
 from edge.sources.picture import load
 from training import mnist, recipe
+from training.confidence import calibration_error
 from training.synth.scene import TIERS, make_scene
 from training.synth.sources import DigitSource, MnistSource, StrokeSource
 
@@ -41,6 +43,9 @@ KINDS = {
     "crowd": ("a second row and scribbles beside", 0.00, 0.88, 0.97),
     "cheques": ("real cheque amounts, ORAND-CAR-2014 A", 0.07, 0.80, 0.95),
 }
+
+RISKS = (0.001, 0.005, 0.01, 0.02, 0.05)
+"""Shares of wrong rows among accepted ones that the table of coverage is made for."""
 
 
 @dataclass(frozen=True)
@@ -142,6 +147,7 @@ def main() -> None:
     for heading in ("pictures", "count", "tutorials' way", "PP-OCRv6", "to reach", "digitd", "95 % between", "ms"):
         table.add_column(heading, justify="left" if heading == "pictures" else "right")
     figures = {}
+    generated_rows: list[Outcome] = []
     for kind, (title, tutorials, peer, goal) in KINDS.items():
         seed = arguments.seed + (arguments.split == "test")
         if kind == "cheques":
@@ -162,13 +168,37 @@ def main() -> None:
             title, str(len(outcomes)), *shares, f"{right / len(outcomes):.1%}", f"{low:.1%} {high:.1%}", f"{ms:.1f}"
         )
         figures[kind] = {"count": len(outcomes), "right": right, "share": round(right / len(outcomes), 4), "ms": ms}
+        if kind != "cheques":
+            generated_rows += [outcome for outcome in outcomes if outcome.got]
         if arguments.failures:
             arguments.failures.mkdir(parents=True, exist_ok=True)
             contact_sheet([o for o in outcomes if not o.right], arguments.failures / f"{kind}.png")
     Console(width=120).print(table)
+    confidence = belief(generated_rows)
+    print(
+        f"how sure the generated rows are is off by {confidence['error']:.3f} (expected calibration error); "
+        + ", ".join(f"{of['share']:.1%} can be accepted at {of['risk']:g} wrong" for of in confidence["coverage"])
+    )
     if arguments.json:
-        facts = {"writers": writers, "split": arguments.split, "seed": arguments.seed, "kinds": figures}
+        run = {"writers": writers, "split": arguments.split, "seed": arguments.seed}
+        facts = {**run, "kinds": figures, "confidence": confidence}
         arguments.json.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+
+
+def belief(outcomes: list[Outcome]) -> dict[str, Any]:
+    """How far the rows' confidence is off, by tenths; and for each of `RISKS` what share of them, the surest first, can
+    be accepted, with the confidence of the least sure of those.
+    """
+    order = sorted(outcomes, key=lambda outcome: -outcome.confidence)
+    sure = np.array([outcome.confidence for outcome in order])
+    right = np.array([outcome.right for outcome in order], np.float64)
+    wrong = np.cumsum(1 - right) / np.arange(1, len(order) + 1)
+    coverage = []
+    for risk in RISKS:
+        accepted = int(np.max(np.flatnonzero(wrong <= risk), initial=-1)) + 1
+        least = round(float(sure[accepted - 1]), 4) if accepted else None
+        coverage.append({"risk": risk, "share": round(accepted / max(len(order), 1), 4), "confidence": least})
+    return {"count": len(order), "error": round(calibration_error(sure, right), 4), "coverage": coverage}
 
 
 def wilson(right: int, count: int, z: float = 1.96) -> tuple[float, float]:

@@ -7,6 +7,7 @@ comment of these kinds:
 
     <!-- output: digitd ... -->     what that command prints
     <!-- figures -->                the table of accuracies, from the model file and benchmarks/accuracy.json
+    <!-- coverage -->               what share of rows can be accepted at which risk, from the same
 """
 
 import argparse
@@ -27,6 +28,7 @@ COMMANDS = ("read", "doctor", "train", "evaluate", "export")
 WIDTH = 80  # columns of the help, whatever the terminal
 
 OUTPUT_BLOCK = re.compile(r"<!-- output: (digitd .+?) -->\n```text\n.*?```\n", re.DOTALL)
+COVERAGE_BLOCK = re.compile(r"<!-- coverage -->\n(?:\|.*\n)*")
 FIGURES_BLOCK = re.compile(r"<!-- figures -->\n(?:\|.*\n)*")
 
 
@@ -58,7 +60,18 @@ def renewed(text: str, model: Path | None = None) -> str:
         return f"<!-- output: {block[1]} -->\n```text\n$ {block[1]}\n{digitd(*arguments, *with_model)}```\n"
 
     text = OUTPUT_BLOCK.sub(output, text)
+    text = COVERAGE_BLOCK.sub(lambda _: f"<!-- coverage -->\n{coverage()}", text)
     return FIGURES_BLOCK.sub(lambda _: f"<!-- figures -->\n{figures(model)}", text)
+
+
+def coverage() -> str:
+    """The table of how many rows can be accepted at which risk."""
+    lines = ["| wrong among the accepted, at most | rows accepted | `--min-confidence` |", "|--:|--:|--:|"]
+    measured = json.loads(FIGURES.read_text(encoding="utf-8")).get("confidence") if FIGURES.is_file() else None
+    for of in measured["coverage"] if measured else []:
+        least = "–" if of["confidence"] is None else f"{of['confidence']:.4f}"
+        lines.append(f"| 1 in {1 / of['risk']:,.0f} | {of['share']:.1%} | {least} |")
+    return "\n".join(lines) + "\n"
 
 
 def figures(model: Path | None = None) -> str:

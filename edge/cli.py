@@ -86,6 +86,10 @@ def read(
         float,
         typer.Option(metavar="SECONDS", min=0.0, help="Of films, take a frame every so often; 0 for all."),
     ] = 1.0,
+    min_confidence: Annotated[
+        float,
+        typer.Option(metavar="SHARE", min=0.0, max=1.0, help="Leave out rows less sure than this, 0 to 1."),
+    ] = 0.0,
     model: Model = None,
     row_model: RowModel = None,
     provider: Provider = "auto",
@@ -104,6 +108,7 @@ def read(
       digitd read scans/ --recursive --format csv --out readings.csv
       digitd read 'scans/*.png' film.mp4 --every 2 --format jsonl
       digitd read photo.jpg --annotate looked-at/
+      digitd read cheques/ --min-confidence 0.95
       cat photo.jpg | digitd read -
 
     \b
@@ -112,7 +117,7 @@ def read(
     from edge.commands import read as command
     from edge.engine import EngineConfig
 
-    request = command.Request(paths, format, out, annotate, recursive, every, quiet)
+    request = command.Request(paths, format, out, annotate, recursive, every, min_confidence, quiet)
     raise typer.Exit(command.run(request, model, row_model, EngineConfig(provider, threads)))
 
 

@@ -76,17 +76,14 @@ class Reader:
             return []
         grey: U8 = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
         grey, scale = working_size(grey)
-        best = max((_without_strays(page) for page in self.pages(grey)), key=_sureness, default=[])
-        return [_row(decoded, line.back, scale, image.shape[:2]) for decoded, line in best]
+        return [_row(decoded, line.back, scale, image.shape[:2]) for decoded, line in self.lines(grey)]
 
-    def pages(self, grey: U8) -> list[list[tuple[Decoded, Line]]]:
-        """All that can be read in a picture of working size, uint8 [H, W]: its lines, once as dark ink or as light, or
-        both where it cannot be told; among them lines that are no rows of digits.
-        """
+    def lines(self, grey: U8) -> list[tuple[Decoded, Line]]:
+        """The rows of a picture of working size, uint8 [H, W], as they were read and found: by dark ink or by light."""
         pages = self._pages(find_inks(grey))
         if not any(map(_shows_a_row, pages)):
             pages += self._pages(find_local_inks(grey))
-        return pages
+        return max((_without_strays(page) for page in pages), key=_sureness, default=[])
 
     def _pages(self, inks: list[Ink]) -> list[list[tuple[Decoded, Line]]]:
         pages = [find_lines(ink) for ink in inks]

@@ -1,4 +1,5 @@
-"""How sure a row is: fits `edge.combine.CALIBRATION` on generated pictures by writers held out from training.
+"""How sure a row is: fits the CALIBRATION of `edge.combine` and of `edge.direct`, on generated pictures by writers
+held out from training.
 
     python -m training.confidence --data-dir DATA
 
@@ -14,6 +15,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
+from edge import combine, direct
 from edge.arrays import F64
 from edge.engine import EngineConfig
 from edge.reader import Reader, working_size
@@ -30,11 +32,10 @@ def rows(reader: Reader, source: MnistSource, count: int, seed: int) -> Iterator
             scene = make_scene(tier, source, np.random.default_rng([seed, i, *kind.encode()]))
             written = {row.text for row in scene.rows}
             grey, _ = working_size(np.asarray(cv2.cvtColor(scene.image, cv2.COLOR_BGR2GRAY), np.uint8))
-            for page in reader.pages(grey):
-                for decoded, _ in page:
-                    text = "".join(digit.text for digit in decoded.digits)
-                    if decoded.signs and UNREADABLE not in text:
-                        yield decoded.signs, text in written
+            for decoded, _ in reader.lines(grey):
+                text = "".join(digit.text for digit in decoded.digits)
+                if decoded.signs and UNREADABLE not in text:
+                    yield decoded.signs, text in written
 
 
 def fitted(signs: F64, right: F64, penalty: float = 1.0) -> F64:
@@ -64,14 +65,16 @@ def main() -> None:
     digits = mnist.load("train", arguments.data_dir, download=False)
     _, held_out = mnist.split_by_writer(digits, arguments.held_out, arguments.seed)
     reader, source = Reader(engine=EngineConfig(threads=1)), MnistSource(held_out)
-    parts = []
-    for seed in (101, 102):
-        signs, right = zip(*rows(reader, source, arguments.count, seed), strict=True)
-        parts.append((np.array(signs), np.array(right, np.float64)))
-    weights = fitted(*parts[0])
-    print("CALIBRATION =", tuple(round(float(weight), 3) for weight in weights))
-    for name, (signs, right) in zip(("fitted on", "others"), parts, strict=True):
-        sure = 1 / (1 + np.exp(-signs @ weights))
+    parts = [list(rows(reader, source, arguments.count, seed)) for seed in (101, 102)]
+    weights = {}
+    for module, one in (("edge.direct", direct.CALIBRATION), ("edge.combine", combine.CALIBRATION)):
+        # What a row was read by shows in how many signs there are of how sure it is.
+        signs, right = zip(*((signs, right) for signs, right in parts[0] if len(signs) == len(one)), strict=True)
+        weights[len(one)] = fitted(np.array(signs), np.array(right, np.float64))
+        print(f"{module}.CALIBRATION =", tuple(round(float(weight), 3) for weight in weights[len(one)]))
+    for name, part in zip(("fitted on", "others"), parts, strict=True):
+        sure = np.array([1 / (1 + np.exp(-np.dot(signs, weights[len(signs)]))) for signs, _ in part])
+        right = np.array([right for _, right in part], np.float64)
         print(f"{name}: {len(right)} rows, {right.mean():.1%} right, error {calibration_error(sure, right):.4f}")
 
 

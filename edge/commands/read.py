@@ -7,7 +7,7 @@ import time
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO
 
@@ -37,6 +37,7 @@ class Request:
     annotate: Path | None = None
     recursive: bool = False
     every: float = 1.0
+    min_confidence: float = 0.0
     quiet: bool = False
 
 
@@ -60,7 +61,10 @@ def run(request: Request, model: Path | None, row_model: Path | None, engine: En
             write = writer(request.format, stream, styled=terminal and not os.environ.get("NO_COLOR"))
             found = find(request.paths, request.recursive)
             bar.show(0)
-            for done, (result, image) in enumerate(read_all(reader, inputs(found, request.every)), 1):
+            left_out = 0
+            for done, (everything, image) in enumerate(read_all(reader, inputs(found, request.every)), 1):
+                result = sure_enough(everything, request.min_confidence)
+                left_out += len(everything.rows) - len(result.rows)
                 bar.hide()
                 write(result)
                 if result.error is not None:
@@ -71,6 +75,10 @@ def run(request: Request, model: Path | None, row_model: Path | None, engine: En
                 if names is not None and image is not None:
                     failed += not _annotated(image, result, names)
                 bar.show(done)
+            bar.hide()
+            if left_out and not request.quiet:
+                rows = "row was" if left_out == 1 else "rows were"
+                complain(f"{left_out} {rows} less sure than --min-confidence {request.min_confidence:g} and left out")
         except BrokenPipeError:
             return _reader_gone()
     return 1 if failed else 0
@@ -95,6 +103,11 @@ def read_all(reader: Reader, pictures: Iterable[Input]) -> Iterator[tuple[Pictur
         ms = 1000 * (time.perf_counter() - start)
         height, width = image.shape[:2] if image is not None else (None, None)
         yield PictureResult(picture.name, width, height, rows, ms, error), image
+
+
+def sure_enough(result: PictureResult, least: float) -> PictureResult:
+    """The result without the rows whose confidence is below `least`."""
+    return replace(result, rows=tuple(row for row in result.rows if row.confidence >= least))
 
 
 def _check(request: Request) -> None:
