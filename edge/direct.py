@@ -13,7 +13,7 @@ from edge.imaging.components import Component
 from edge.row import Digit
 from edge.sequence import Spelt, align
 
-SURE = 0.95
+SURE = .9
 """Probability of a text from which the candidates are not asked. On 600 pictures of `benchmarks.accuracy`'s six kinds
 they changed 2 of the 252 rows above it.
 """

@@ -90,7 +90,7 @@ class Reader:
         # All rows in one call, and all digits in another: what a call costs beside its batch is paid once a picture.
         steps = iter(self.row_model.log_probs([line.strip for page in pages for line in page]))
         seen = [[seen for line in page if (seen := self._seen(line, next(steps))).text] for page in pages]
-        unsure = [(one, lattice(one.line)) for page in seen for one in page if one.decoded is None]
+        unsure = [(one, lattice(one.line)) for page in seen for one in page if _is_worth_asking(one, page)]
         log_probs = iter(self.recogniser.log_probs(normalise_all([ink for _, (_, inks) in unsure for ink in inks])))
         for one, (candidates, _) in unsure:
             one.decoded = self._combined(one, candidates, np.array(list(islice(log_probs, len(candidates)))))
@@ -115,6 +115,11 @@ class Reader:
         return combine(
             Evidence(candidates, log_probs, labels, reject, steps, spelling, seen.columns, line.top, line.height), alone
         )
+
+
+def _is_worth_asking(one: _Seen, page: list[_Seen]) -> bool:
+    """Whether a line is not read yet, and could be a row: of digits alone beside rows only sure ones are kept."""
+    return one.decoded is None and (len(one.text) > 1 or all(len(other.text) == 1 for other in page))
 
 
 def _without_strays(rows: list[tuple[Decoded, Line]]) -> list[tuple[Decoded, Line]]:
