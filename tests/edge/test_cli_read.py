@@ -48,6 +48,21 @@ def test_the_bundled_samples_are_read_right_from_top_to_bottom(digitd: Digitd) -
     assert read == {name: [text for other, text in LABELS if other == name] for name in PICTURES}
 
 
+def test_rows_less_sure_than_asked_for_are_left_out_and_counted(digitd: Digitd) -> None:
+    paths = [SAMPLES / name for name in PICTURES]
+    rows = [row for one in objects(digitd("read", *paths, "-f", "jsonl")) for row in one["rows"]]
+    confidences = sorted(row["confidence"] for row in rows)
+    least = (confidences[1] + confidences[2]) / 2 if confidences[1] < confidences[2] else confidences[2]
+    done = digitd("read", *paths, "-f", "jsonl", "--min-confidence", str(least))
+    kept = [row["confidence"] for one in objects(done) for row in one["rows"]]
+    assert done.returncode == 0 and len(objects(done)) == len(paths)
+    assert min(kept) >= least - 1e-4 and 0 < len(kept) < len(rows)
+    (told,) = lines(done.stderr)
+    assert f"{len(rows) - len(kept)} row" in told and "left out" in told
+    assert digitd("read", *paths, "-f", "jsonl", "--min-confidence", str(least), "-q").stderr == b""
+    assert digitd("read", *paths, "--min-confidence", "1.5").returncode == 2
+
+
 def test_the_sample_film_is_read_frame_by_frame(digitd: Digitd) -> None:
     for name, text in LABELS:
         if name.endswith(".avi"):

@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from edge.imaging.ink import find_inks
+from edge.imaging.ink import find_inks, find_local_inks
 
 SEEDS = range(4)
 
@@ -154,3 +154,35 @@ def test_a_large_picture_is_handled_as_a_small_one(written):
     large = cv2.resize(page.image, None, fx=3, fy=3, interpolation=cv2.INTER_CUBIC)
     small = cv2.resize(mask_of(large).astype(np.uint8) * 255, page.image.shape[::-1], interpolation=cv2.INTER_AREA)
     assert overlap(small > 127, mask_of(page.image)) > 0.85
+
+
+def on_a_dark_table(image, reach=260):
+    """A sheet's picture with a broad dark rim, its ink made faint: the table's edge is the strongest ink there is."""
+    faint = 255 - (255 - image.astype(np.float32)) * 0.3
+    return np.pad(faint.astype(np.uint8), reach, constant_values=12)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_faint_ink_beside_strong_edges_is_found_part_by_part(seed, written):
+    page = written("3590182", seed, 60)
+    reach = 260
+    image = on_a_dark_table(page.image, reach)
+    dark, light = find_local_inks(image)
+    core = cv2.erode(page.ink, np.ones((3, 3), np.uint8)) > 200
+    h, w = page.image.shape
+    within = dark.mask[reach : reach + h, reach : reach + w] > 0
+    assert dark.mask.shape == light.mask.shape == image.shape
+    assert (within & core).sum() >= 0.95 * core.sum()
+    assert (within & (page.ink == 0))[8:-8, 8:-8].mean() < 0.02
+
+
+def test_both_polarities_are_looked_for_part_by_part(written):
+    page = written("3590182", 1, 60)
+    one, other = find_local_inks(page.image), find_local_inks(255 - page.image)
+    assert overlap(one[0].mask > 0, other[1].mask > 0) > 0.95
+
+
+@pytest.mark.parametrize("tone", [0, 128, 255])
+@pytest.mark.parametrize("shape", [(3, 3), (12, 700), (40, 50)])
+def test_blank_paper_has_no_ink_anywhere(tone, shape):
+    assert not any(ink.mask.any() for ink in find_local_inks(np.full(shape, tone, np.uint8)))
