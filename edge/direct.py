@@ -13,9 +13,9 @@ from edge.imaging.components import Component
 from edge.row import Digit
 from edge.sequence import Spelt, align
 
-SURE = .9
-"""Probability of a text from which the candidates are not asked. On 600 pictures of `benchmarks.accuracy`'s six kinds
-they changed 2 of the 252 rows above it.
+SURE = 0.9
+"""Probability of a text from which the candidates are not asked. On 900 pictures of `benchmarks.accuracy`'s six kinds,
+generated ones by held-out writers, 0.9 read as many rows rightly as 0.95, in four fifths of the time.
 """
 
 _TALL = 0.75  # of the row's height: what is a digit, or a letter, or ink of another kind, but no mark

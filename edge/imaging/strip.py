@@ -11,7 +11,9 @@ PREPROCESSING = 1
 
 HEIGHT = 32  # pixels of a strip
 DIGIT = 20  # pixels of a digit's height in it: room above and below for tall ones and rows that waver
-BESIDE = 0.4  # of the digits' height, paper that is kept left and right of the row's first and last stroke
+# Of the digits' height, paper that is kept left and right of the row's first and last stroke: pale ends stay whole.
+# On 150 pictures of each kind of `benchmarks.accuracy --split validation` 0.4, 0.7 and 1.0 read 86.8, 86.3 and 88.0 %.
+BESIDE = 1.0
 LONGEST = 1024  # pixels; a longer row is cut off, nobody writes a hundred digits in one
 
 
