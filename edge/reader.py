@@ -32,6 +32,7 @@ SMALLEST = 12
 _LARGEST = 2400  # pixels of the longest side that is worked on; larger pictures are read at this size
 _COARSE = 110  # pixels of height below which a picture is doubled first: strokes of one pixel have no shape
 
+_CROWDED = 60  # lines that may be digits: of a page of text, which it would cost much to look through again
 _SURE = float(np.log(SURE))
 _ALONE = 0.9  # of a digit that a row of one counts less in the choice between two readings of a picture
 _LEAST_ROW = 0.02  # probability of all that was read below which it is a scribble, not a row
@@ -81,7 +82,7 @@ class Reader:
     def lines(self, grey: U8) -> list[tuple[Decoded, Line]]:
         """The rows of a picture of working size, uint8 [H, W], as they were read and found: by dark ink or by light."""
         pages = self._pages(find_inks(grey))
-        if not any(map(_shows_a_row, pages)):
+        if not any(map(_shows_a_row, pages)) and sum(map(len, pages)) <= _CROWDED:
             pages += self._pages(find_local_inks(grey))
         return max((_without_strays(page) for page in pages), key=_sureness, default=[])
 
