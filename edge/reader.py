@@ -36,6 +36,7 @@ _CROWDED = 60  # lines that may be digits: of a page of text, which it would cos
 _SURE = float(np.log(SURE))
 _ALONE = 0.9  # of a digit that a row of one counts less in the choice between two readings of a picture
 _LEAST_ROW = 0.02  # probability of all that was read below which it is a scribble, not a row
+_LEAST_AGAIN = 0.3  # likewise, in a picture looked through again: the paper inside letters is read as ones, too
 _CONTENT = 0.6  # confidence of a row from which a picture is not looked through again, part by part
 
 
@@ -83,7 +84,8 @@ class Reader:
         """The rows of a picture of working size, uint8 [H, W], as they were read and found: by dark ink or by light."""
         pages = self._pages(find_inks(grey))
         if not any(map(_shows_a_row, pages)) and sum(map(len, pages)) <= _CROWDED:
-            pages += self._pages(find_local_inks(grey))
+            again = self._pages(find_local_inks(grey))
+            pages += [[row for row in page if _all_right(row[0].digits) >= _LEAST_AGAIN] for page in again]
         return max((_without_strays(page) for page in pages), key=_sureness, default=[])
 
     def _pages(self, inks: list[Ink]) -> list[list[tuple[Decoded, Line]]]:
