@@ -22,8 +22,9 @@ _TALL = 0.75  # of the row's height: what is a digit, or a letter, or ink of ano
 _BESIDE = 0.35  # of the row's height: a stroke this near to a digit's middle is part of it, one further off a mark
 _LEAST = 0.5  # of the same: what a digit is wide at least where no stroke is its own
 
-# Logistic regression: 1; log-odds of the text; whether it is one digit. By `python -m training.confidence`.
-CALIBRATION = (0.419, 1.133, 0.0)
+# Logistic regression: 1; log-odds of the text; whether it is one digit. The first two by `python -m training.confidence
+# --longest`, the last without `--longest`, since digits on their own are hardly ever the longest row.
+CALIBRATION = (0.419, 1.133, -2.209)
 
 
 def read_off(
