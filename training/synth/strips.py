@@ -27,7 +27,6 @@ AFTER = (
     "equals",
     "strokes",
     "dot",
-    "slash",
     "right bracket",
     "cross",
     "scribble",
@@ -35,7 +34,10 @@ AFTER = (
     "asterisk",
     "plus",
 )
+# Beside digits a letter that other schools write as a digit, fours like h and u, sevens like f, nines like R, is one.
+LIKE_DIGITS = "FKRUVYadefhknruvy"
 LETTERS = tuple(kind for kind in MARKS if kind.isalpha() and len(kind) == 1)
+OTHER_LETTERS = tuple(kind for kind in LETTERS if kind not in LIKE_DIGITS)
 
 _INK = 48  # of 255: where one ink meets another
 
@@ -73,12 +75,12 @@ def make_strip(bank: Bank, rng: np.random.Generator) -> tuple[U8, str]:
     scale = tall / line.height
     size = (max(4, round(ink.shape[1] * scale)), max(4, round(ink.shape[0] * scale)))
     ink = u8(cv2.resize(ink, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR))
-    left, above = rng.uniform(0.3, 1.6, 2) * tall
-    right, below = rng.uniform(0.3, 1.6, 2) * tall
+    left, right = (_room(0.25, rng) * tall for _ in range(2))
+    above, below = (_room(0.15, rng) * tall for _ in range(2))
     h, w = ink.shape
-    canvas = np.zeros((round(h + above + below), round(w + left + right)), np.uint8)
+    canvas = np.zeros((max(8, round(h + above + below)), max(8, round(w + left + right))), np.uint8)
     x, y = round(left), round(above)
-    canvas[y : y + h, x : x + w] = ink
+    _lay(canvas, ink, x, y)
     middle = y + line.middle * scale
     if rng.random() < 0.2:
         _neighbours(canvas, middle, tall, bank, rng)
@@ -91,10 +93,26 @@ def make_strip(bank: Bank, rng: np.random.Generator) -> tuple[U8, str]:
         seen,
         x + line.left * scale - abs(rng.normal(0, ends)) * tall,
         x + line.right * scale + abs(rng.normal(0, ends)) * tall,
-        middle + apart[0],
-        tall * float(np.exp(rng.normal(0, 0.1))),
+        middle + apart[0] * (1 if rng.random() < 0.8 else 3),
+        tall * float(np.exp(rng.normal(0, 0.1 if rng.random() < 0.8 else 0.25))),
     )
     return cut, text
+
+
+def _room(tight: float, rng: np.random.Generator) -> float:
+    """Paper on one side of a row, in heights of its digits; a share `tight` of pictures end where the digits do, or cut
+    a little of them off.
+    """
+    return rng.uniform(-0.05, 0.3) if rng.random() < tight else rng.uniform(0.3, 1.6)
+
+
+def _lay(canvas: U8, ink: U8, x: int, y: int) -> None:
+    """Put ink onto the canvas, its left upper corner at x, y; what would stand outside is cut off."""
+    h, w = ink.shape
+    x0, y0, x1, y1 = max(0, x), max(0, y), min(canvas.shape[1], x + w), min(canvas.shape[0], y + h)
+    if x1 > x0 and y1 > y0:
+        here = canvas[y0:y1, x0:x1]
+        np.maximum(here, ink[y0 - y : y1 - y, x0 - x : x1 - x], out=here)
 
 
 def _text(rng: np.random.Generator) -> str:
@@ -131,7 +149,7 @@ def written(text: str, bank: Bank, rng: np.random.Generator) -> Line:
             mark(LETTERS)
     elif rng.random() < 0.06:
         for _ in range(int(rng.integers(1, 4))):
-            mark(LETTERS)
+            mark(OTHER_LETTERS)
     if rng.random() < 0.22:
         mark(BEFORE)
     for i, label in enumerate(text):
@@ -147,7 +165,7 @@ def written(text: str, bank: Bank, rng: np.random.Generator) -> Line:
         mark(AFTER)
     if rng.random() < 0.05:
         for _ in range(int(rng.integers(1, 3))):
-            mark(LETTERS)
+            mark(OTHER_LETTERS)
     if not kinds:
         mark(AFTER)
     return _set(kinds, style.printed, rng)
@@ -263,7 +281,7 @@ def _bent(ink: U8, rng: np.random.Generator) -> U8:
 def _neighbours(canvas: U8, middle: float, tall: float, bank: Bank, rng: np.random.Generator) -> None:
     """The feet of the line above or the heads of the one below, cut off by the strip's edge."""
     style = bank.style(rng)
-    h, w = canvas.shape
+    w = canvas.shape[1]
     for _ in range(int(rng.integers(1, 5))):
         choices = style.digits[int(rng.integers(10))]
         ink = choices[int(rng.integers(len(choices)))].ink
@@ -271,10 +289,7 @@ def _neighbours(canvas: U8, middle: float, tall: float, bank: Bank, rng: np.rand
         ink = u8(cv2.resize(ink, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA))
         x = int(rng.integers(-ink.shape[1] // 2, w))
         y = round(middle + (-1 if rng.random() < 0.5 else 1) * tall * rng.uniform(1.15, 1.6) - ink.shape[0] / 2)
-        x0, y0, x1, y1 = max(0, x), max(0, y), min(w, x + ink.shape[1]), min(h, y + ink.shape[0])
-        if x1 > x0 and y1 > y0:
-            here = canvas[y0:y1, x0:x1]
-            np.maximum(here, ink[y0 - y : y1 - y, x0 - x : x1 - x], out=here)
+        _lay(canvas, ink, x, y)
 
 
 def _photographed(ink: U8, tall: float, rng: np.random.Generator) -> U8:
