@@ -15,7 +15,7 @@ from edge.decode import Decoded, Spelling, spell
 from edge.direct import shared
 from edge.imaging.candidates import Candidate
 from edge.row import UNREADABLE, Digit
-from edge.sequence import align, likeliest, log_likelihood
+from edge.sequence import agreed, align, best_path, likeliest
 
 # By rows read exactly, the mean of the five kinds that `benchmarks.accuracy --split validation` generates, 150 each:
 # weights of 0.15 to 1.8 and bounds of 2 to 20 were tried, and half or twice of either reads 1 % fewer.
@@ -37,16 +37,16 @@ LEAST_CONFIDENCE = 0.1
 class Evidence:
     """What is known of one row: its candidates, and what the models say of them and of its strip.
 
-    log_probs: float32 [len(candidates), K] over `labels`; steps: float32 [T, K'] over `spelling`, whose first is blank
-    and whose others are digits; columns: where in the row each step's left edge is, float64 [T + 1], pixels;
-    height: of the row's digits in pixels; top: of the row.
+    log_probs: float32 [len(candidates), K] over `labels`; looks: the sequence model's at the row, float32 [T, K'] each,
+    over `spelling`, whose first is blank and whose others are digits; columns: where in the row each step of the first
+    look has its left edge, float64 [T + 1], pixels; height: of the row's digits in pixels; top: of the row.
     """
 
     candidates: Sequence[Candidate]
     log_probs: F32
     labels: Sequence[str]
     reject: int | None
-    steps: F32
+    looks: Sequence[F32]
     spelling: Sequence[str]
     columns: np.ndarray
     top: float
@@ -56,7 +56,7 @@ class Evidence:
 @dataclass(frozen=True)
 class _Judged:
     text: str
-    steps: float  # log-likelihood by the sequence model
+    steps: float  # log-likelihood by the sequence model, the mean of its looks
     spelling: Spelling  # how the candidates spell it
 
     def score(self, highest: float) -> float:
@@ -67,16 +67,16 @@ class _Judged:
 def combine(row: Evidence, alone: Decoded) -> Decoded:
     """The row's reading by both models. alone: what the candidates are read as without the steps."""
     own = "".join(digit.text for digit in alone.digits if digit.text != UNREADABLE)
-    proposed = ["".join(row.spelling[label] for label in labels) for labels in likeliest(row.steps, _BEAM)]
-    by_steps = {
-        text: log_likelihood(row.steps, [row.spelling.index(label) for label in text])
-        for text in sorted({"", own, *proposed})
-    }
+    heard = [*likeliest(row.looks[0], _BEAM), *(best_path(steps).labels for steps in row.looks[1:])]
+    proposed = {"".join(row.spelling[label] for label in labels) for labels in heard}
+    texts = sorted({"", own, *proposed})
+    steps = agreed(row.looks, [[row.spelling.index(label) for label in text] for text in texts])
     # What the candidates can make good for is bounded: a text further behind is not worth asking them about. But for
     # the one they like best: where they like none of the likely ones nearly as well, they are wrong, and do not decide.
     reach = _WEIGHT * _FARTHEST
-    likely = [text for text, steps in by_steps.items() if text == own or steps >= max(by_steps.values()) - reach]
-    judged = [_Judged(text, by_steps[text], _spelling(row, text)) for text in likely]
+    likely = {text: one for text, one in zip(texts, steps, strict=True) if text == own or one >= steps.max() - reach}
+    spelt = spell(row.candidates, row.log_probs, row.labels, row.reject, row.height, list(likely))
+    judged = [_Judged(text, float(one), way) for (text, one), way in zip(likely.items(), spelt, strict=True)]
     highest = max(one.spelling.score for one in judged)
     scores = sorted(((one.score(highest), i) for i, one in enumerate(judged)), reverse=True)
     best = judged[scores[0][1]]
@@ -95,10 +95,6 @@ def combine(row: Evidence, alone: Decoded) -> Decoded:
     return Decoded(digits, confidence if all(digit.text != UNREADABLE for digit in digits) else 0.0, signs)
 
 
-def _spelling(row: Evidence, text: str) -> Spelling:
-    return spell(row.candidates, row.log_probs, row.labels, row.reject, row.height, text)
-
-
 def _digits(row: Evidence, best: _Judged, confidence: float) -> tuple[Digit, ...]:
     """The text's digits; the row's doubt is shared among them as the models doubt them."""
     labels = [row.spelling.index(label) for label in best.text]
@@ -107,8 +103,9 @@ def _digits(row: Evidence, best: _Judged, confidence: float) -> tuple[Digit, ...
     if seen:
         sure *= [digit.confidence for digit in seen]
     if best.steps > -np.inf:
-        spans = align(row.steps, labels).spans
-        sure *= [np.exp(row.steps[first : last + 1, k].max()) for k, (first, last) in zip(labels, spans, strict=True)]
+        steps = row.looks[0]
+        spans = align(steps, labels).spans
+        sure *= [np.exp(steps[first : last + 1, k].max()) for k, (first, last) in zip(labels, spans, strict=True)]
         boxes = boxes or [_box(row, first, last) for first, last in spans]
     digits = [
         Digit(text, share, box) if share >= LEAST_CONFIDENCE else Digit(UNREADABLE, 0.0, box)

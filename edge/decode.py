@@ -99,47 +99,59 @@ def spell(
     labels: Sequence[str],
     reject: int | None,
     height: float,
-    text: str,
-) -> Spelling:
-    """How well the row's candidates spell `text`, by the best way; a score of -inf where there is none.
+    texts: Sequence[str],
+) -> list[Spelling]:
+    """How well the row's candidates spell each text, by the best way; a score of -inf where there is none.
 
-    Arguments as `decode` takes them; text: of labels, none of them `?`.
+    Arguments as `decode` takes them; texts: at least one, of labels, none of them `?`.
     """
     nodes = max((c.end for c in candidates), default=0)
-    wanted = [labels.index(label) for label in text]
-    best = np.full((nodes + 1, len(wanted) + 1), -np.inf)
-    best[0, 0] = 0.0
-    came = np.full((nodes + 1, len(wanted) + 1), -1)  # the candidate that leads there
-    took = np.zeros((nodes + 1, len(wanted) + 1), bool)  # whether it is a digit of the text or left out
-    scores = np.maximum(log_probs[:, wanted].astype(np.float64), _LEAST)
+    longest = max(len(text) for text in texts)
+    wanted = np.zeros((len(texts), longest), np.int64)
+    beyond = np.ones((len(texts), longest), bool)
+    for row, past, text in zip(wanted, beyond, texts, strict=True):
+        row[: len(text)], past[: len(text)] = [labels.index(label) for label in text], False
+    # [candidate, text, digit]; past a text's end there is nothing that a candidate could be.
+    scores = np.maximum(log_probs.astype(np.float64), _LEAST)[:, wanted]
+    scores[:, beyond] = -np.inf
+    best = np.full((nodes + 1, len(texts), longest + 1), -np.inf)
+    best[0, :, 0] = 0.0
+    came = np.full(best.shape, -1)  # the candidate that leads there
+    took = np.zeros(best.shape, bool)  # whether it is a digit of the text or left out
     for index in sorted(range(len(candidates)), key=lambda i: candidates[i].end):
         candidate = candidates[index]
         start, end = candidate.start, candidate.end
         _, _, w, h = candidate.box
         small = h < _LOWEST_DIGIT * height
-        if not small and wanted:
-            total = best[start, :-1] + scores[index] + _CUT * candidate.cut_ends
-            better = np.flatnonzero(total > best[end, 1:]) + 1
-            best[end, better], came[end, better], took[end, better] = total[better - 1], index, True
+        if not small:
+            total = best[start, :, :-1] + (scores[index] + _CUT * candidate.cut_ends)
+            better = total > best[end, :, 1:]
+            for kept, new in ((best, total), (came, index), (took, True)):
+                np.copyto(kept[end, :, 1:], new, where=better)
         if candidate.whole:
             no_digit = float(log_probs[index][reject]) if reject is not None else -np.inf
             total = best[start] + (_LEAVE_SMALL if small else _left_out(w, height, no_digit))
-            better = np.flatnonzero(total > best[end])
-            best[end, better], came[end, better], took[end, better] = total[better], index, False
-    if not np.isfinite(best[nodes, -1]):
-        return Spelling(-np.inf, (), ())
-    digits: list[Digit] = []
-    unread: list[tuple[int, Box]] = []
-    node, k = nodes, len(wanted)
-    while node > 0:
-        index, digit_here = int(came[node, k]), bool(took[node, k])
-        if digit_here:
-            k -= 1
-            digits.append(Digit(text[k], float(np.exp(log_probs[index][wanted[k]])), candidates[index].box))
-        elif 0 < k < len(wanted) and _is_figure(candidates[index], height, log_probs[index], reject):
-            unread.append((k, candidates[index].box))
-        node = candidates[index].start
-    return Spelling(float(best[nodes, -1]), tuple(digits[::-1]), tuple(unread[::-1]))
+            better = total > best[end]
+            for kept, new in ((best, total), (came, index), (took, False)):
+                np.copyto(kept[end], new, where=better)
+
+    def told(k: int, text: str) -> Spelling:
+        score, left = float(best[nodes, k, len(text)]), len(text)
+        digits: list[Digit] = []
+        unread: list[tuple[int, Box]] = []
+        node = nodes if score > -np.inf else 0
+        while node > 0:
+            index = int(came[node, k, left])
+            if took[node, k, left]:
+                left -= 1
+                sure = float(np.exp(log_probs[index][wanted[k, left]]))
+                digits.append(Digit(text[left], sure, candidates[index].box))
+            elif 0 < left < len(text) and _is_figure(candidates[index], height, log_probs[index], reject):
+                unread.append((left, candidates[index].box))
+            node = candidates[index].start
+        return Spelling(score, tuple(digits[::-1]), tuple(unread[::-1]))
+
+    return [told(k, text) for k, text in enumerate(texts)]
 
 
 def _is_figure(candidate: Candidate, height: float, log_probs: F32, reject: int | None) -> bool:

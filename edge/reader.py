@@ -15,7 +15,7 @@ import numpy as np
 from edge.arrays import F32, F64, U8
 from edge.combine import Evidence, combine
 from edge.decode import Decoded, decode
-from edge.direct import SURE, read_off
+from edge.direct import SURE, SURE_AGAIN, read_off
 from edge.engine import EngineConfig
 from edge.imaging.candidates import Candidate
 from edge.imaging.ink import Ink, find_inks, find_local_inks
@@ -24,7 +24,7 @@ from edge.imaging.normalise import normalise_all
 from edge.imaging.strip import column
 from edge.recogniser import Recogniser
 from edge.row import UNREADABLE, Digit, Point, Row
-from edge.sequence import STEP, RowModel, best_path, log_likelihood
+from edge.sequence import STEP, RowModel, agreed, best_path, log_likelihood
 
 SMALLEST = 12
 """Pixels of a picture's shorter side below which there is no room for a digit."""
@@ -33,7 +33,8 @@ _LARGEST = 2400  # pixels of the longest side that is worked on; larger pictures
 _COARSE = 110  # pixels of height below which a picture is doubled first: strokes of one pixel have no shape
 
 _CROWDED = 60  # lines that may be digits: of a page of text, which it would cost much to look through again
-_SURE = float(np.log(SURE))
+# How a row is looked at again, as `Line.strip` takes it.
+_LOOKS = ((1.1, 0.2),)
 _ALONE = 0.9  # of a digit that a row of one counts less in the choice between two readings of a picture
 _LEAST_ROW = 0.02  # probability of all that was read below which it is a scribble, not a row
 _LEAST_AGAIN = 0.3  # likewise, in a picture looked through again: the paper inside letters is read as ones, too
@@ -42,12 +43,13 @@ _CONTENT = 0.6  # confidence of a row from which a picture is not looked through
 
 @dataclass
 class _Seen:
-    """A line as the row model sees it. columns: float64 [T + 1], where in it its steps begin; text: the likeliest,
-    "" where that is no digits: edges, blots, letters; decoded: the reading, as far as there is one.
+    """A line as the row model sees it. looks: float32 [T, K] each; columns: float64 [T + 1], where in the line the
+    first one's steps begin; text: the likeliest, "" where that is no digits: edges, blots, letters; decoded: the
+    reading, as far as there is one.
     """
 
     line: Line
-    steps: F32
+    looks: list[F32]
     columns: F64
     text: str
     decoded: Decoded | None = None
@@ -91,8 +93,9 @@ class Reader:
     def _pages(self, inks: list[Ink]) -> list[list[tuple[Decoded, Line]]]:
         pages = [find_lines(ink) for ink in inks]
         # All rows in one call, and all digits in another: what a call costs beside its batch is paid once a picture.
-        steps = iter(self.row_model.log_probs([line.strip for page in pages for line in page]))
+        steps = iter(self.row_model.log_probs([line.strip() for page in pages for line in page]))
         seen = [[seen for line in page if (seen := self._seen(line, next(steps))).text] for page in pages]
+        self._look_again([one for page in seen for one in page if _is_worth_asking(one, page)])
         unsure = [(one, lattice(one.line)) for page in seen for one in page if _is_worth_asking(one, page)]
         log_probs = iter(self.recogniser.log_probs(normalise_all([ink for _, (_, inks) in unsure for ink in inks])))
         for one, (candidates, _) in unsure:
@@ -103,20 +106,34 @@ class Reader:
         """A line with its likeliest text, and read off where the row model is sure of that."""
         text = best_path(steps)
         columns = column(np.arange(len(steps) + 1), line.left, line.height, STEP)
-        seen = _Seen(line, steps, columns, "".join(self.row_model.labels[k] for k in text.labels))
-        likelihood = log_likelihood(steps, text.labels)
-        if text.labels and likelihood >= _SURE:
-            seen.decoded = read_off(text, likelihood, steps, self.row_model.labels, columns, line.strokes)
+        seen = _Seen(line, [steps], columns, "".join(self.row_model.labels[k] for k in text.labels))
+        if text.labels:
+            self._read_off(seen, text.labels, log_likelihood(steps, text.labels), SURE)
         return seen
+
+    def _look_again(self, unsure: list[_Seen]) -> None:
+        """Show the row model the same lines a little differently, and read off what both looks agree on."""
+        steps = iter(self.row_model.log_probs([one.line.strip(*look) for one in unsure for look in _LOOKS]))
+        for one in unsure:
+            one.looks += islice(steps, len(_LOOKS))
+            texts = sorted({labels for look in one.looks if (labels := best_path(look).labels)})
+            likelihoods = agreed(one.looks, texts)
+            best = int(likelihoods.argmax())
+            self._read_off(one, texts[best], float(likelihoods[best]), SURE_AGAIN)
+
+    def _read_off(self, one: _Seen, labels: tuple[int, ...], likelihood: float, least: float) -> None:
+        if likelihood >= np.log(least):
+            steps, names = one.looks[0], self.row_model.labels
+            one.decoded = read_off(labels, likelihood, steps, names, one.columns, one.line.strokes)
 
     def _combined(self, seen: "_Seen", candidates: list[Candidate], log_probs: F32) -> Decoded:
         """A line's reading by both models; log_probs: float32 [len(candidates), K]."""
         labels, reject, line = self.recogniser.card.labels, self.recogniser.reject, seen.line
         log_probs = log_probs.reshape(len(candidates), len(labels))
         alone = decode(candidates, log_probs, labels, reject, line.height)
-        spelling, steps = self.row_model.labels, seen.steps
+        spelling, looks = self.row_model.labels, seen.looks
         return combine(
-            Evidence(candidates, log_probs, labels, reject, steps, spelling, seen.columns, line.top, line.height), alone
+            Evidence(candidates, log_probs, labels, reject, looks, spelling, seen.columns, line.top, line.height), alone
         )
 
 

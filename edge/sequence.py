@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.arrays import F32, U8
+from edge.arrays import F32, F64, U8
 from edge.engine import Engine, EngineConfig, Signature
 from edge.errors import ModelError
 from edge.imaging.strip import HEIGHT, PREPROCESSING
@@ -23,6 +23,10 @@ STEP = 4
 STRIPS = Signature("strips", (HEIGHT, None), stepped=True, preprocessing=PREPROCESSING)
 
 _LEAST = 0.002  # probability of a label at a step below which no text is begun or continued with it
+
+_SCALED = 4  # steps after which likelihoods are brought back to 1, so that they do not vanish
+_TINY = 1e-300
+_LEAST_BY_A_LOOK = -12.0
 
 # Strips of one call, and how much broader than the narrowest: beyond, padding costs more than calls.
 _BATCH = 16
@@ -81,9 +85,17 @@ def likeliest(steps: F32, count: int) -> list[tuple[int, ...]]:
     vocabulary continuous speech recognition using bi-directional recurrent DNNs", 2014), without a language model.
     """
     beam: dict[tuple[int, ...], tuple[float, float]] = {(): (1.0, 0.0)}  # ends in blank, ends in its last label
-    for row in np.exp(steps.astype(np.float64)):
-        live = [(int(k), float(row[k])) for k in np.flatnonzero(row[1:] > _LEAST) + 1]
+    probabilities = np.exp(steps.astype(np.float64))
+    several: list[bool] = np.any(probabilities[:, 1:] > _LEAST, axis=1).tolist()
+    for row, some in zip(probabilities, several, strict=True):
         blank = float(row[0])
+        if not some:  # between digits, as most steps are: no text grows
+            beam = {
+                text: ((ended + open_) * blank, open_ * float(row[text[-1]]) if text else 0.0)
+                for text, (ended, open_) in beam.items()
+            }
+            continue
+        live = [(int(k), float(row[k])) for k in np.flatnonzero(row[1:] > _LEAST) + 1]
         grown: dict[tuple[int, ...], tuple[float, float]] = {}
         for prefix, (ended, open_) in beam.items():
             old = grown.get(prefix, (0.0, 0.0))
@@ -156,19 +168,48 @@ def _skips(spelt: np.ndarray) -> np.ndarray:
 
 
 def log_likelihood(steps: F32, labels: Sequence[int]) -> float:
-    """Natural logarithm of the probability of a text: the sum over all paths that spell it, -inf where none does.
+    """Natural logarithm of the probability of one text, as `log_likelihoods` has it of several."""
+    return float(log_likelihoods(steps, [labels])[0])
 
-    steps: float32 [T, K]; labels: indices into K, none of them 0.
+
+def log_likelihoods(steps: F32, texts: Sequence[Sequence[int]]) -> F64:
+    """Natural logarithm of the probability of each text: the sum over all paths that spell it, -inf where none does.
+
+    steps: float32 [T, K]; texts: at least one, each of indices into K, none of them 0. Returns float64 [len(texts)].
     """
     if len(steps) == 0:
-        return 0.0 if not labels else -np.inf
-    spelt = _with_blanks(labels)
-    emit = steps[:, spelt].astype(np.float64)
-    skip = _skips(spelt)
-    alpha = np.full(len(spelt) + 2, -np.inf)  # two in front that nothing starts from
-    alpha[2:4] = emit[0, :2]
-    two_back = np.full(len(spelt), -np.inf)
-    for row in emit[1:]:
-        two_back[skip] = alpha[:-2][skip]
-        alpha[2:] = np.logaddexp(np.logaddexp(alpha[2:], alpha[1:-1]), two_back) + row
-    return float(np.logaddexp(alpha[-1], alpha[-2] if labels else -np.inf))
+        return np.array([-np.inf if text else 0.0 for text in texts])
+    size = 2 * max(len(text) for text in texts) + 1
+    spelt = np.zeros((len(texts), size), np.int64)
+    for row, text in zip(spelt, texts, strict=True):
+        row[1 : 2 * len(text) : 2] = text
+    emit = np.exp(steps.astype(np.float64))[:, spelt]  # [T, N, size]
+    skip = np.zeros(spelt.shape)
+    skip[:, 2:] = (spelt[:, 2:] != 0) & (spelt[:, 2:] != spelt[:, :-2])
+    alpha = np.zeros((len(texts), size + 2))  # two in front that nothing starts from
+    now = alpha[:, 2:]
+    now[:, :2] = emit[0, :, :2]
+    scale = np.zeros(len(texts))
+    for t, likely in enumerate(emit[1:]):
+        now += alpha[:, 1:-1] + skip * alpha[:, :-2]
+        now *= likely
+        if t % _SCALED == 0:
+            most = np.maximum(now.max(1), _TINY)
+            now /= most[:, None]
+            scale += np.log(most)
+    last = np.array([2 * len(text) for text in texts])
+    each = np.arange(len(texts))
+    ends = now[each, last] + np.where(last > 0, now[each, last - 1], 0.0)
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.log(ends) + scale, np.float64)
+
+
+def agreed(looks: Sequence[F32], texts: Sequence[Sequence[int]]) -> F64:
+    """How likely each text is by several looks at one row: the mean of its log-likelihoods, float64 [len(texts)].
+
+    A look's is bounded below: one that misses an end of the row, and so gives the text no chance, is not to decide
+    alone. But a text that the first look, the one that places digits, cannot spell at all is out: -inf.
+    """
+    each = np.array([log_likelihoods(steps, texts) for steps in looks])
+    mean = np.maximum(each, _LEAST_BY_A_LOOK).mean(0)
+    return np.asarray(np.where(np.isneginf(each[0]), -np.inf, mean), np.float64)

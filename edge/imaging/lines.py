@@ -1,4 +1,4 @@
-"""A picture's ink -> its lines: rows of strokes, each made level, with the strip that shows it whole."""
+"""A picture's ink -> its lines: rows of strokes, each made level, and the strips that show it whole."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,18 +23,26 @@ _BODY = 0.42  # of the tallest stroke's height: what is lower is no digit, and d
 class Line:
     """One row of strokes, level.
 
-    strokes: left to right; strength: uint8 [H, W], their ink alone; strip: uint8 [32, W'], the row with its paper;
-    left, top, height: of the row and its digits, pixels; back: float64 [2, 3] from here to the picture it was found
-    in, None where that is the same.
+    strokes: left to right; strength: uint8 [H, W], their ink alone; ink: all there is; left, right: of the row, top,
+    height: of its digits, pixels; back: float64 [2, 3] from here to the picture it was found in, None where that is
+    the same.
     """
 
     strokes: Sequence[Component]
     strength: U8
-    strip: U8
+    ink: Ink
     left: float
+    right: float
     top: float
     height: float
     back: F64 | None
+
+    def strip(self, zoom: float = 1.0, lift: float = 0.0) -> U8:
+        """The row with its paper, uint8 [32, W]: as if its digits were `zoom` times as tall, and `lift` of their height
+        further up, than was measured.
+        """
+        middle = self.top + self.height * (0.5 - lift)
+        return strip(self.ink, self.left, self.right, middle, self.height * zoom)
 
 
 def find_lines(ink: Ink) -> list[Line]:
@@ -70,9 +78,8 @@ def _line(row: RowOfStrokes, strength: U8, ink: Ink) -> Line:
     body = [c for c in strokes if c.h >= _BODY * max(c.h for c in strokes)]
     height = float(median([c.h for c in body]))
     middle = float(median([c.centre[1] for c in body]))
-    left = float(min(c.x for c in strokes))
-    seen = strip(ink, left, float(max(c.right for c in strokes)), middle, height)
-    return Line(strokes, strength, seen, left, middle - height / 2, height, back)
+    left, right = float(min(c.x for c in strokes)), float(max(c.right for c in strokes))
+    return Line(strokes, strength, ink, left, right, middle - height / 2, height, back)
 
 
 def _turned(component: Component, turn: F64) -> Component:

@@ -38,7 +38,7 @@ def steps_of(*shares, each=4):
 def read(log_probs, steps, candidates=None):
     candidates = candidates or [Candidate(i, i + 1, (), (i * 40, 10, 32, 50), 0, True) for i in range(len(log_probs))]
     columns = np.linspace(0, 40 * max(1, len(log_probs)), len(steps) + 1)
-    seen = Evidence(candidates, log_probs, LABELS, 10, steps, SPELLING, columns, 10.0, HEIGHT)
+    seen = Evidence(candidates, log_probs, LABELS, 10, [steps], SPELLING, columns, 10.0, HEIGHT)
     return combine(seen, decode(candidates, log_probs, LABELS, 10, HEIGHT))
 
 

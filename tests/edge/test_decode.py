@@ -202,11 +202,12 @@ def test_labels_need_not_be_in_order_of_their_digits():
     assert [d.text for d in decode([candidate(0, 1)], log_probs, labels, 0, HEIGHT).digits] == ["9"]
 
 
-@given(lattices(), st.text("0123456789", max_size=5))
+@given(lattices(), st.lists(st.text("0123456789", max_size=5), min_size=1, max_size=3), st.data())
 @settings(max_examples=150, deadline=None)
-def test_a_text_is_spelt_by_the_best_of_all_paths_as_long_as_it(lattice, text):
+def test_a_text_is_spelt_by_the_best_of_all_paths_as_long_as_it_whatever_else_is_asked(lattice, texts, data):
     nodes, candidates, log_probs = lattice
-    spelling = spell(candidates, log_probs, LABELS, REJECT, HEIGHT, text)
+    k = data.draw(st.integers(0, len(texts) - 1))
+    text, spelling = texts[k], spell(candidates, log_probs, LABELS, REJECT, HEIGHT, texts)[k]
     score, digits = spelling.score, spelling.digits
     paths = [path for path in all_paths(nodes, candidates) if len(path) == len(text)]
     if not paths:
@@ -222,7 +223,7 @@ def test_a_text_is_spelt_by_the_best_of_all_paths_as_long_as_it(lattice, text):
 
 
 def spelt(candidates, log_probs, text):
-    return spell(candidates, np.stack(log_probs), LABELS, REJECT, HEIGHT, text)
+    return spell(candidates, np.stack(log_probs), LABELS, REJECT, HEIGHT, [text])[0]
 
 
 def test_what_a_row_is_read_as_is_spelt_at_no_worse_a_score_than_any_other_text():

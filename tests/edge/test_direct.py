@@ -32,7 +32,7 @@ def read(text, strokes, share=0.999):
     steps = steps_of(text, share)
     columns = STEP * np.arange(len(steps) + 1)
     spelt = best_path(steps)
-    return read_off(spelt, log_likelihood(steps, spelt.labels), steps, SPELLING, columns, strokes)
+    return read_off(spelt.labels, log_likelihood(steps, spelt.labels), steps, SPELLING, columns, strokes)
 
 
 STROKES = [stroke(10, 20, 30, 50), stroke(50, 22, 30, 50), stroke(92, 18, 26, 50)]  # round 25, 65 and 105

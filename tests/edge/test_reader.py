@@ -266,7 +266,8 @@ def test_rows_that_the_row_model_is_sure_of_ask_no_other(pages):
 
 
 def test_all_digits_of_a_picture_are_judged_in_one_call(pages, monkeypatch):
-    monkeypatch.setattr("edge.reader._SURE", 1.0)  # of a logarithm, which none reaches
+    for name in ("SURE", "SURE_AGAIN"):
+        monkeypatch.setattr(f"edge.reader.{name}", 2.0)  # of a probability, which none reaches
     reader = Reader(engine=EngineConfig("cpu"))
     counting = counted(reader)
     width = max(page.image.shape[1] for page in pages[:4])
@@ -280,6 +281,15 @@ def test_all_digits_of_a_picture_are_judged_in_one_call(pages, monkeypatch):
     assert len(counting.batches) == 2
     reader.read(np.full((100, 100), 255, np.uint8))
     assert len(counting.batches) == 2  # nothing to judge, nothing to run
+
+
+def test_rows_that_two_looks_agree_on_ask_no_other(pages, monkeypatch):
+    monkeypatch.setattr("edge.reader.SURE", 2.0)
+    reader = Reader(engine=EngineConfig("cpu"))
+    counting = counted(reader)
+    rows = [reader.read(page.image) for page in pages]
+    assert len(counting.batches) < len(pages) / 2
+    assert sum(texts_of(row) == [text] for row, text in zip(rows, TEXTS, strict=True)) >= len(pages) - 1
 
 
 def page_of(inks, height):

@@ -9,7 +9,17 @@ from hypothesis import strategies as st
 
 from edge.engine import EngineConfig
 from edge.errors import ModelError
-from edge.sequence import BLANK, RowModel, align, best_path, default_row_model, likeliest, log_likelihood
+from edge.sequence import (
+    BLANK,
+    RowModel,
+    agreed,
+    align,
+    best_path,
+    default_row_model,
+    likeliest,
+    log_likelihood,
+    log_likelihoods,
+)
 
 CPU = EngineConfig("cpu", threads=1)
 
@@ -34,6 +44,22 @@ def test_a_texts_likelihood_is_the_sum_over_all_paths_that_spell_it(seed, count)
     assert sum(sums.values()) == pytest.approx(1, abs=1e-4)
     for text, share in sums.items():
         assert np.exp(log_likelihood(steps, text)) == pytest.approx(share, rel=1e-4)
+
+
+@given(st.integers(0, 2**32 - 1), st.lists(st.lists(st.integers(1, 2), max_size=4), min_size=1, max_size=4))
+@settings(deadline=None)
+def test_texts_are_as_likely_together_as_one_by_one(seed, texts):
+    steps = steps_of(seed, 6)
+    assert log_likelihoods(steps, texts) == pytest.approx([log_likelihood(steps, text) for text in texts])
+
+
+def test_two_looks_agree_on_what_neither_rules_out():
+    either = np.log(np.array([[0.1, 0.6, 0.3], [0.1, 0.3, 0.6]], np.float32))
+    looks = [either[:1], either[1:]]
+    assert agreed(looks, [[1], [2]]) == pytest.approx([np.log(0.6 * 0.3) / 2] * 2)
+    missed = np.log(np.array([[1 - 2e-30, 1e-30, 1e-30]], np.float32))
+    assert agreed([either[:1], missed], [[1]])[0] > -7  # a look that misses the row does not decide alone
+    assert agreed(looks, [[1, 2]])[0] == -np.inf  # one step has no room for two digits
 
 
 def test_a_text_longer_than_the_strip_is_impossible():
