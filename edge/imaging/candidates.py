@@ -7,7 +7,7 @@ later one. A piece is a whole stroke, or a part of one that may hold several dig
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edge.imaging.components import Component, union
+from edge.imaging.components import Component
 
 _MOST_PIECES = 7  # a wide nought that was cut wherever it could be has as many
 # Of the row's digit height:
@@ -38,30 +38,27 @@ def find_candidates(strokes: Sequence[Sequence[Component]], height: float) -> li
     pieces = [piece for stroke in strokes for piece in stroke]
     inside = {0: False}  # by node: whether it lies inside a stroke
     for stroke in strokes:
-        first = len(inside) - 1
-        inside |= {first + i: i < len(stroke) for i in range(1, len(stroke) + 1)}
+        node = len(inside) - 1
+        inside |= {node + i: i < len(stroke) for i in range(1, len(stroke) + 1)}
     found = []
     for start in range(len(pieces)):
+        first = pieces[start]
+        left, top, right, bottom = first.x, first.y, first.right, first.bottom
+        one_stroke, near = True, True  # so far: no stroke ended before the last piece; no gap between pieces
         for end in range(start + 1, len(pieces) + 1):
-            run = tuple(pieces[start:end])
-            box = union(run)
-            whole = not inside[start] and not inside[end] and all(inside[node] for node in range(start + 1, end))
+            piece = pieces[end - 1]
+            if end - start > 1:
+                one_stroke = one_stroke and inside[end - 1]
+                near = near and piece.x <= right + _NEAREST * height
+                left, top = min(left, piece.x), min(top, piece.y)
+                right, bottom = max(right, piece.right), max(bottom, piece.bottom)
+            whole = one_stroke and not inside[start] and not inside[end]
             if end - start > 1 and not whole:
-                if end - start > _MOST_PIECES or box[2] > _WIDEST * height or box[3] > _TALLEST * height:
-                    if end - start > _MOST_PIECES and not inside[end]:
-                        break
+                if end - start > _MOST_PIECES and not (one_stroke and inside[end]):
+                    break
+                wide = right - left > _WIDEST * height or bottom - top > _TALLEST * height
+                if end - start > _MOST_PIECES or wide or not near:
                     continue
-                if not _near(run, _NEAREST * height):
-                    continue
-            found.append(Candidate(start, end, run, box, inside[start] + inside[end], whole))
+            box = (left, top, right - left, bottom - top)
+            found.append(Candidate(start, end, tuple(pieces[start:end]), box, inside[start] + inside[end], whole))
     return found
-
-
-def _near(run: Sequence[Component], gap: float) -> bool:
-    """Whether each piece overlaps, in width, the ones before it, or leaves no more than `gap` to them."""
-    right = run[0].right
-    for piece in run[1:]:
-        if piece.x > right + gap:
-            return False
-        right = max(right, piece.right)
-    return True

@@ -148,19 +148,24 @@ def _parted(row: RowOfStrokes) -> list[RowOfStrokes]:
 
 def _place_marks(rows: list[RowOfStrokes], small: list[Component]) -> None:
     """Give each small stroke to the row whose band it lies in: broken-off parts of digits, dots, commas, dashes."""
-    if not rows:
+    if not rows or not small:
         return
     heights = np.array([row.height for row in rows])
     left, top, width, tall = np.array([union(row.body) for row in rows], np.float64).T
-    for component in small:
-        x, y = component.centre
-        beside = (left - heights <= x) & (x <= left + width + heights)
-        level = (top - heights <= y) & (y <= top + tall + heights)
-        for i in np.flatnonzero(beside & level):
-            near = min(rows[i].body, key=lambda c: abs(c.centre[0] - x))
-            if abs(near.centre[0] - x) <= near.w / 2 + heights[i] and abs(near.centre[1] - y) <= _BAND * heights[i]:
-                rows[i].marks.append(component)
-                break
+    x, y = np.array([c.centre for c in small], np.float64).T[:, :, None]
+    beside = (left - heights <= x) & (x <= left + width + heights)
+    level = (top - heights <= y) & (y <= top + tall + heights)
+    bodies = [np.array([(*c.centre, c.w / 2) for c in row.body]) for row in rows]
+    placed = np.zeros(len(small), bool)
+    for k, i in zip(*np.nonzero(beside & level), strict=True):
+        if placed[k]:
+            continue
+        away = np.abs(bodies[i][:, 0] - x[k])
+        near = int(away.argmin())
+        _, middle, half = bodies[i][near]
+        if away[near] <= half + heights[i] and abs(middle - y[k, 0]) <= _BAND * heights[i]:
+            rows[i].marks.append(small[k])
+            placed[k] = True
 
 
 def without_blots(row: RowOfStrokes, mask: U8) -> RowOfStrokes:
