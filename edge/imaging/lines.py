@@ -12,7 +12,7 @@ from edge.imaging.candidates import Candidate, find_candidates
 from edge.imaging.components import Component, cut_out, find_components
 from edge.imaging.cuts import cut, slant_of
 from edge.imaging.ink import Ink
-from edge.imaging.rows import RowOfStrokes, find_rows, straighten, without_blots
+from edge.imaging.rows import RowOfStrokes, broken_across, find_rows, straighten, without_blots
 from edge.imaging.rules import remove_rules
 from edge.imaging.strip import strip
 
@@ -53,7 +53,12 @@ def find_lines(ink: Ink) -> list[Line]:
     if cleaned is not None:
         mask, components = cleaned, find_components(cleaned)
     strength = u8(cv2.bitwise_and(ink.strength, mask))
-    return [_line(without_blots(row, mask), strength, Ink(ink.strength, mask)) for row in find_rows(components)]
+    rows = find_rows(components)
+    broken = broken_across(rows)
+    if broken:
+        mask = u8(cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((broken, 1), np.uint8)))
+        rows = find_rows(find_components(mask))
+    return [_line(without_blots(row, mask), strength, Ink(ink.strength, mask)) for row in rows]
 
 
 def lattice(line: Line) -> tuple[list[Candidate], list[U8]]:

@@ -1,5 +1,6 @@
 """Rows: strokes side by side whose heights and baselines agree."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from statistics import median
@@ -20,6 +21,12 @@ _FAR = 1.2  # a gap within a row: groups of digits stand apart, but not as far a
 _FAR_BY_GAPS = 3.0  # times the median gap
 _ROOM = 0.8  # round a row that is made level
 _ENOUGH = 3  # strokes in a row before its pen can be told
+# Halves of a broken row, of the taller one's height: how much lower the other may be, how far aside a stroke's lower
+# half may stand, how wide the break may be; and the share of strokes that have a half there.
+_LIKE = 0.6
+_ASIDE = 0.35
+_SPLIT = 0.25
+_MATCHED = 0.6
 _BROADER = 2.2  # times the row's median breadth of the pen
 
 
@@ -166,6 +173,30 @@ def _place_marks(rows: list[RowOfStrokes], small: list[Component]) -> None:
         if away[near] <= half + heights[i] and abs(middle - y[k, 0]) <= _BAND * heights[i]:
             rows[i].marks.append(small[k])
             placed[k] = True
+
+
+def broken_across(rows: Sequence[RowOfStrokes]) -> int:
+    """Pixels from foot to head that must be bridged where two rows are the halves of one, as in a display of seven
+    segments: one close above the other, stroke above stroke; 0 where no two are.
+    """
+    rows = [row for row in rows if len(row.body) >= _ENOUGH]
+    heights = np.array([row.height for row in rows])
+    middles = np.array([median([c.centre[1] for c in row.body]) for row in rows])
+    tall = np.maximum(heights, heights[:, None])
+    below = middles - middles[:, None]  # [upper, lower]
+    alike = np.minimum(heights, heights[:, None]) >= _LIKE * tall
+    most = 0
+    for one, other in np.argwhere(alike & (below > 0) & (below < 1.5 * tall)):
+        upper, lower, height = rows[one].body, rows[other].body, tall[one, other]
+        gaps = []
+        for stroke in upper:
+            beneath = min(lower, key=lambda c: abs(c.centre[0] - stroke.centre[0]))
+            if abs(beneath.centre[0] - stroke.centre[0]) <= _ASIDE * height:
+                gaps.append(beneath.y - stroke.bottom)
+        narrow = [gap for gap in gaps if 0 <= gap <= _SPLIT * height]
+        if len(narrow) >= _MATCHED * min(len(upper), len(lower)):
+            most = max(most, max(narrow) + 2)
+    return most
 
 
 def without_blots(row: RowOfStrokes, mask: U8) -> RowOfStrokes:

@@ -12,6 +12,7 @@ from hypothesis.extra import numpy as arrays
 from edge import Reader
 from edge.engine import EngineConfig
 from edge.row import UNREADABLE
+from training.synth.displays import Display
 from training.synth.strokes import HandStyle, draw_hand
 
 SEEDS = range(20)
@@ -299,6 +300,15 @@ def page_of(inks, height):
         below = (height + 60 - ink.shape[0]) // 2
         canvas += [np.pad(ink, ((height + 60 - ink.shape[0] - below, below), (7, 7)))]
     return np.round(235 - np.hstack([*canvas, canvas[0]]) * 0.8).astype(np.uint8)
+
+
+@pytest.mark.parametrize("lit", [False, True])
+def test_a_display_of_seven_segments_is_read_whole(reader, lit):
+    display = Display(height=90, width=0.55, breadth=0.12, gap=0.015, slant=0.08)
+    texts = ("2048", "13579", "66830")
+    pages = [page_of([display.digit(int(label), np.random.default_rng(0)) for label in text], 90) for text in texts]
+    readings = [texts_of(reader.read(255 - page if lit else page)) for page in pages]
+    assert readings == [[text] for text in texts]
 
 
 def test_letters_come_out_as_question_marks_or_not_at_all(reader):

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.imaging.components import find_components
-from edge.imaging.rows import find_rows, straighten
+from edge.imaging.rows import broken_across, find_rows, straighten
 
 
 def rows_of(ink):
@@ -145,3 +145,25 @@ def test_columns_of_numbers_far_apart_are_rows_of_their_own():
     for x in (20, 60, 100, 500, 540, 580):
         ink[30:90, x : x + 25] = 255
     assert sorted(len(row.body) for row in rows_of(ink)) == [3, 3]
+
+
+def bars(tops, heights, gap=30):
+    """Upright strokes side by side, at these tops."""
+    mask = np.zeros((400, 40 + gap * len(tops)), np.uint8)
+    for i, (top, height) in enumerate(zip(tops, heights, strict=True)):
+        mask[top : top + height, 20 + i * gap : 26 + i * gap] = 255
+    return mask
+
+
+@pytest.mark.parametrize("broken", [2, 6, 9])
+def test_two_rows_of_halves_are_one_broken_row(broken):
+    upper, lower = bars([100] * 6, [40] * 6), bars([140 + broken] * 6, [40] * 6)
+    assert broken <= broken_across(find_rows(find_components(upper | lower))) <= broken + 4
+
+
+@pytest.mark.parametrize("between", [14, 30])
+def test_two_lines_of_ones_are_not_halves(between):
+    upper, lower = bars([100] * 6, [40] * 6), bars([140 + between] * 6, [40] * 6)
+    assert broken_across(find_rows(find_components(upper | lower))) == 0
+    assert broken_across(find_rows(find_components(upper))) == 0
+    assert broken_across([]) == 0
