@@ -70,3 +70,18 @@ def load(path: Path) -> tuple[DigitNet | RowNet, Recipe | RowRecipe, Facts]:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:150]
         raise ConfigError(f"{path}: not a checkpoint of `digitd train` ({reason})") from None
     return network.eval(), recipe, facts
+
+
+def begin_with(network: DigitNet | RowNet, start: Path | None) -> None:
+    """Give a network a checkpoint's weights; None leaves it as it is. Raises ConfigError where they do not fit."""
+    if start is None:
+        return
+    begun, recipe, _ = load(start)
+    try:
+        if type(begun) is not type(network):
+            raise RuntimeError
+        network.load_state_dict(begun.state_dict())
+    except RuntimeError:
+        raise ConfigError(
+            f"{start}: weights of {recipe.name}, a network of another kind or width; --start wants one as this recipe's"
+        ) from None

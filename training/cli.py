@@ -24,7 +24,7 @@ def train(
     seed: Annotated[int | None, typer.Option(help="Instead of the recipe's.", show_default=False)] = None,
     start: Annotated[
         Path | None,
-        typer.Option(help="Checkpoint of whole rows whose weights to begin with.", show_default=False),
+        typer.Option(help="Checkpoint of the same kind whose weights to begin with.", show_default=False),
     ] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Of the CPU.", show_default="all")] = None,
 ) -> None:
@@ -41,10 +41,8 @@ def train(
     folder = out or Path("runs") / chosen.name
     if isinstance(chosen, RowRecipe):
         best = row_engine.train(chosen, data_dir, folder, threads, start)
-    elif start is not None:
-        raise ConfigError(f"{recipe}: --start is for recipes of whole rows")
     else:
-        best = engine.train(chosen, data_dir, folder, threads)
+        best = engine.train(chosen, data_dir, folder, threads, start)
     typer.echo(f"best epoch {best.epoch}, validation loss {best.validation_loss:.4f}: {folder / 'best.pt'}")
 
 

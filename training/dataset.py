@@ -24,7 +24,7 @@ from training.augment import GENTLE, Augmentation
 from training.hands import Hands
 from training.mnist import Mnist
 from training.recipe import Recipe
-from training.synth.glyphs import DIGITS, MARKS
+from training.synth.glyphs import DIGITS, MARKS, UNCOMMON
 from training.synth.strokes import HandStyle, draw_hand
 
 LABELS = (*"0123456789", REJECT)
@@ -33,8 +33,8 @@ NO_DIGIT = LABELS.index(REJECT)
 Samples = tuple[U8, np.ndarray]
 """crops uint8 [N, 28, 28] and labels int64 [N], indices into LABELS."""
 
-# Alone, without a row beside them, these are ones, fours or too small to tell: the row's geometry has to.
-LIKE_DIGITS = {"slash", "backslash", "left bracket", "right bracket", "comma", "Y"}
+# Alone, without a row beside them, these are ones, fours, sevens or too small to tell: the row's geometry has to.
+LIKE_DIGITS = {"slash", "backslash", "left bracket", "right bracket", "comma", "Y", "U", "u", "h", "F", "f"}
 NO_DIGITS = tuple(kind for kind in MARKS if kind not in LIKE_DIGITS)
 
 Made = tuple[U8, int]
@@ -43,6 +43,9 @@ SHOWN = 5
 """How often a run shows each sample of its stock. At 16 times the network learnt them by heart: its loss on held-out
 ones rose from epoch 9 on.
 """
+
+HANDS = HandStyle(uncommon=0.4)
+"""Writers of the stroke model, with other schools' shapes among theirs."""
 
 _WORTH_PROCESSES = 20_000  # samples; for fewer, starting a process costs more than it saves
 
@@ -154,7 +157,7 @@ def makers(digits: Mnist, hands: list[Hands]) -> dict[str, Callable[[np.random.G
 
     def strokes(rng: np.random.Generator) -> Made:
         label = int(rng.integers(10))
-        return draw_hand(rng).digit(label, rng), label
+        return draw_hand(rng, HANDS).digit(label, rng), label
 
     def other_hands(rng: np.random.Generator) -> Made:
         return foreign[rng.integers(len(foreign))]
@@ -182,7 +185,7 @@ def makers(digits: Mnist, hands: list[Hands]) -> dict[str, Callable[[np.random.G
 def origins(digits: Mnist, hands: list[Hands], recipe: Recipe) -> tuple[Data, ...]:
     """Where a run's samples come from, for the model card."""
     steps = stocked_steps(digits, recipe)
-    style = repr(HandStyle()) + repr(DIGITS) + repr(MARKS)
+    style = repr(HANDS) + repr(DIGITS) + repr(UNCOMMON) + repr(MARKS)
     made = "made from the above and the stroke model: pairs that touch, parts of them"
     return (
         Data(

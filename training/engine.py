@@ -30,7 +30,7 @@ from edge.arrays import U8
 from edge.errors import ConfigError
 from training import hands, mnist, plots
 from training.calibrate import fit_temperature
-from training.checkpoint import Facts, save
+from training.checkpoint import Facts, begin_with, save
 from training.dataset import LABELS, NO_DIGIT, Batches, Samples, origins, stock, validation_samples
 from training.network import DigitNet
 from training.recipe import Recipe
@@ -47,8 +47,13 @@ class Epoch:
     seconds: float
 
 
-def train(recipe: Recipe, data_dir: Path | None, out: Path, threads: int | None = None) -> Epoch:
-    """Train by `recipe`, write `out`, and return the best epoch."""
+def train(
+    recipe: Recipe, data_dir: Path | None, out: Path, threads: int | None = None, start: Path | None = None
+) -> Epoch:
+    """Train by `recipe`, write `out`, and return the best epoch.
+
+    start: a checkpoint whose weights to begin with.
+    """
     if threads:
         torch.set_num_threads(threads)
     torch.manual_seed(recipe.seed)
@@ -61,7 +66,9 @@ def train(recipe: Recipe, data_dir: Path | None, out: Path, threads: int | None 
     validation = validation_samples(held_out, foreign_out, recipe)
     data = origins(chosen, foreign, recipe)
 
-    network = DigitNet(len(LABELS), recipe.network.width, recipe.network.dropout).to(memory_format=torch.channels_last)
+    network = DigitNet(len(LABELS), recipe.network.width, recipe.network.dropout)
+    begin_with(network, start)
+    network.to(memory_format=torch.channels_last)
     averaged = AveragedModel(network, avg_fn=follow(recipe.optimiser.average), use_buffers=True)
     optimiser = torch.optim.AdamW(network.parameters(), recipe.optimiser.rate, weight_decay=recipe.optimiser.decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
@@ -82,7 +89,7 @@ def train(recipe: Recipe, data_dir: Path | None, out: Path, threads: int | None 
     history: list[Epoch] = []
     (out / "history.jsonl").unlink(missing_ok=True)
     for number in range(1, recipe.epochs + 1):
-        start = time.perf_counter()
+        began = time.perf_counter()
         loss_sum = 0.0
         network.train()
         steps = islice(loader, batches.per_epoch)
@@ -98,7 +105,7 @@ def train(recipe: Recipe, data_dir: Path | None, out: Path, threads: int | None 
                 loss_sum += loss.item()
                 progress.set_postfix(loss=f"{loss.item():.3f}")
         losses, accuracies, temperature = _measure(averaged.module, validation)
-        epoch = Epoch(number, loss_sum / batches.per_epoch, losses, accuracies, time.perf_counter() - start)
+        epoch = Epoch(number, loss_sum / batches.per_epoch, losses, accuracies, time.perf_counter() - began)
         facts = Facts(number, temperature, accuracies, data)
         history.append(epoch)
         with (out / "history.jsonl").open("a", encoding="utf-8") as file:

@@ -20,7 +20,7 @@ from tqdm import tqdm
 from edge.errors import ConfigError
 from edge.sequence import best_path
 from training import plots
-from training.checkpoint import Facts, load, save
+from training.checkpoint import Facts, begin_with, save
 from training.engine import Epoch, follow
 from training.network import RowNet
 from training.recipe import RowRecipe
@@ -41,7 +41,9 @@ def train(
     torch.manual_seed(recipe.seed)
     out.mkdir(parents=True, exist_ok=True)
 
-    network = _begun(recipe, start)
+    network = RowNet(len(LABELS), recipe.width)
+    begin_with(network, start)
+    network.to(memory_format=torch.channels_last)
     strips = stock(recipe, data_dir, out / "strips")
     held_out = validation(recipe, data_dir)
     _, data = bank(recipe, data_dir, held_out=False)
@@ -95,17 +97,6 @@ def train(
         raise ConfigError("the recipe asks for no epochs; set epochs to 1 or more")
     (out / "metrics.json").write_text(json.dumps(asdict(best), indent=2) + "\n", encoding="utf-8")
     return best
-
-
-def _begun(recipe: RowRecipe, start: Path | None) -> RowNet:
-    """The recipe's network, untrained or with a checkpoint's weights."""
-    network = RowNet(len(LABELS), recipe.width)
-    if start is not None:
-        begun, _, _ = load(start)
-        if not isinstance(begun, RowNet):
-            raise ConfigError(f"{start}: a network of single digits; --start wants one of whole rows")
-        network.load_state_dict(begun.state_dict())
-    return network.to(memory_format=torch.channels_last)
 
 
 def ctc_loss(log_probs: Tensor, batch: Batch) -> Tensor:

@@ -93,7 +93,7 @@ def test_the_file_says_what_the_checkpoint_says_for_strips_of_any_width(run):
 
 
 def test_a_run_begins_with_another_runs_weights_but_not_with_a_digit_models(run, tmp_path, tiny_run):
-    with pytest.raises(ConfigError, match="single digits"):
+    with pytest.raises(ConfigError, match="another kind or width"):
         row_engine.train(RECIPE.model_copy(update={"strips": 1}), None, tmp_path, 1, tiny_run.out / "best.pt")
 
 
