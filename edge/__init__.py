@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from edge.reader import Reader
-    from edge.row import Digit, Row
+    from edge.row import Digit, Row, Separator
 
-__all__ = ["Digit", "Reader", "Row"]
+__all__ = ["Digit", "Reader", "Row", "Separator"]
 
 
 def __getattr__(name: str) -> object:
@@ -18,7 +18,7 @@ def __getattr__(name: str) -> object:
         from edge.reader import Reader
 
         return Reader
-    if name in ("Digit", "Row"):
+    if name in ("Digit", "Row", "Separator"):
         from edge import row
 
         return getattr(row, name)

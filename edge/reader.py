@@ -5,7 +5,7 @@ candidates; what both together find likeliest is the row.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from edge.arrays import F32, F64, U8
 from edge.combine import Evidence, combine
-from edge.decode import Decoded, decode
+from edge.decode import Box, Decoded, decode
 from edge.direct import SURE, SURE_AGAIN, read_off
 from edge.engine import EngineConfig
 from edge.imaging.candidates import Candidate
@@ -24,6 +24,7 @@ from edge.imaging.normalise import normalise_all
 from edge.imaging.strip import column
 from edge.recogniser import Recogniser
 from edge.row import UNREADABLE, Digit, Point, Row
+from edge.separators import find_separators
 from edge.sequence import STEP, RowModel, agreed, best_path, log_likelihood
 
 SMALLEST = 12
@@ -83,7 +84,7 @@ class Reader:
             return []
         grey: U8 = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
         grey, scale = working_size(grey)
-        return [_row(decoded, line.back, scale, image.shape[:2]) for decoded, line in self.lines(grey)]
+        return [_row(decoded, line, scale, image.shape[:2]) for decoded, line in self.lines(grey)]
 
     def lines(self, grey: U8) -> list[tuple[Decoded, Line]]:
         """The rows of a picture of working size, uint8 [H, W], as they were read and found: by dark ink or by light."""
@@ -207,28 +208,28 @@ def _is_stray(decoded: Decoded, height: float, tall: float) -> bool:
     return alone and not (decoded.confidence >= 0.9 and 0.6 * tall <= height <= 1.6 * tall)
 
 
-def _row(decoded: Decoded, back: F64 | None, scale: float, shape: tuple[int, ...]) -> Row:
+def _row(decoded: Decoded, line: Line, scale: float, shape: tuple[int, ...]) -> Row:
     """A row in pixels of the picture that was handed in."""
-    digits = decoded.digits
 
     def outward(points: F64) -> F64:
-        if back is not None:
-            points = points @ back[:, :2].T + back[:, 2]
+        if line.back is not None:
+            points = points @ line.back[:, :2].T + line.back[:, 2]
         return np.clip(points / scale, 0, [shape[1], shape[0]])
 
-    placed = []
-    for digit in digits:
-        corners = outward(_corners(digit.box))
+    def placed(box: Box) -> Box:
+        corners = outward(_corners(box))
         low, high = np.floor(corners.min(0)).astype(int), np.ceil(corners.max(0)).astype(int)
-        box = (int(low[0]), int(low[1]), int(high[0] - low[0]), int(high[1] - low[1]))
-        placed.append(Digit(digit.text, digit.confidence, box))
-    x = min(d.box[0] for d in digits)
-    y = min(d.box[1] for d in digits)
-    right = max(d.box[0] + d.box[2] for d in digits)
-    bottom = max(d.box[1] + d.box[3] for d in digits)
+        return int(low[0]), int(low[1]), int(high[0] - low[0]), int(high[1] - low[1])
+
+    boxes = np.array([digit.box for digit in decoded.digits])
+    x, y = (int(edge) for edge in boxes[:, :2].min(0))
+    right, bottom = (int(edge) for edge in (boxes[:, :2] + boxes[:, 2:]).max(0))
     quad = [(float(px), float(py)) for px, py in outward(_corners((x, y, right - x, bottom - y)))]
     corners4: tuple[Point, Point, Point, Point] = (quad[0], quad[1], quad[2], quad[3])
-    return Row("".join(d.text for d in digits), decoded.confidence, tuple(placed), corners4)
+    digits = tuple(replace(digit, box=placed(digit.box)) for digit in decoded.digits)
+    marks = find_separators(decoded.digits, line.strokes)
+    separators = tuple(replace(mark, box=placed(mark.box)) for mark in marks)
+    return Row("".join(digit.text for digit in digits), decoded.confidence, digits, corners4, separators)
 
 
 def _corners(box: tuple[int, int, int, int]) -> F64:

@@ -147,4 +147,7 @@ def _row(row: Row) -> dict[str, Any]:
             }
             for digit in row.digits
         ],
+        "separators": [
+            {"text": mark.text, "after": mark.after, "box": [int(side) for side in mark.box]} for mark in row.separators
+        ],
     }

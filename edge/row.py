@@ -23,15 +23,39 @@ class Digit:
 
 
 @dataclass(frozen=True, slots=True)
+class Separator:
+    """A mark between the digits of a row, or before or after them.
+
+    text: `.`, `,`, `:`, `'` or `-`; after: how many of the row's digits stand before it;
+    box: as a digit's.
+    """
+
+    text: str
+    after: int
+    box: tuple[int, int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """One row of digits, left to right as written.
 
     text: the digits' texts joined.
     confidence: probability in [0, 1] that the whole of `text` is right.
     quad: the row's corners in pixels of the picture, clockwise from the top left as the row is read.
+    separators: the dots, commas, colons, apostrophes and dashes beside its digits, left to right, told by their size
+    and place alone.
     """
 
     text: str
     confidence: float
     digits: tuple[Digit, ...]
     quad: tuple[Point, Point, Point, Point]
+    separators: tuple[Separator, ...] = ()
+
+    @property
+    def written(self) -> str:
+        """The text with its separators where they stand: `1.234,50`."""
+        parts = list(self.text)
+        for separator in reversed(self.separators):
+            parts.insert(separator.after, separator.text)
+        return "".join(parts)

@@ -88,7 +88,19 @@ def find_rows(components: list[Component], least: int = 8) -> list[RowOfStrokes]
         tall = median(sorted((c.h for c in row.body), reverse=True)[: (len(row.body) + 1) // 2])
         small += [c for c in row.body if c.h < _SMALLEST * tall]
         result.append(RowOfStrokes([c for c in row.body if c.h >= _SMALLEST * tall]))
-    _place_marks(result, small)
+    # A comma or dash large enough to be a digit elsewhere began a row of its own; its neighbours tell what it is.
+    few = [c for row in result if len(row.body) < _ENOUGH for c in row.body]
+    belongs = {id(c): i is not None for c, i in zip(few, _rows_of(few, result), strict=True)}
+    kept = []
+    for row in result:
+        if all(belongs.get(id(c), False) for c in row.body):
+            small += row.body
+        else:
+            kept.append(row)
+    result = kept
+    for component, i in zip(small, _rows_of(small, result, least=0.0), strict=True):
+        if i is not None:
+            result[i].marks.append(component)
     return sorted(result, key=lambda row: median([c.centre[1] for c in row.body]))
 
 
@@ -153,26 +165,29 @@ def _parted(row: RowOfStrokes) -> list[RowOfStrokes]:
     return [RowOfStrokes(row.body[start:end]) for start, end in pairwise(ends)]
 
 
-def _place_marks(rows: list[RowOfStrokes], small: list[Component]) -> None:
-    """Give each small stroke to the row whose band it lies in: broken-off parts of digits, dots, commas, dashes."""
-    if not rows or not small:
-        return
+def _rows_of(components: list[Component], rows: list[RowOfStrokes], least: float = 1 / _SMALLEST) -> list[int | None]:
+    """Which row each stroke would be a mark of: broken-off parts of digits, dots, commas, dashes in the row's band.
+
+    least: by which a row's digits must be taller than the stroke.
+    """
+    found: list[int | None] = [None] * len(components)
+    if not rows or not components:
+        return found
     heights = np.array([row.height for row in rows])
     left, top, width, tall = np.array([union(row.body) for row in rows], np.float64).T
-    x, y = np.array([c.centre for c in small], np.float64).T[:, :, None]
+    x, y, h = np.array([(*c.centre, c.h) for c in components], np.float64).T[:, :, None]
     beside = (left - heights <= x) & (x <= left + width + heights)
     level = (top - heights <= y) & (y <= top + tall + heights)
     bodies = [np.array([(*c.centre, c.w / 2) for c in row.body]) for row in rows]
-    placed = np.zeros(len(small), bool)
-    for k, i in zip(*np.nonzero(beside & level), strict=True):
-        if placed[k]:
+    for k, i in zip(*(indices.tolist() for indices in np.nonzero(beside & level & (least * h < heights))), strict=True):
+        if found[k] is not None:
             continue
         away = np.abs(bodies[i][:, 0] - x[k])
         near = int(away.argmin())
         _, middle, half = bodies[i][near]
         if away[near] <= half + heights[i] and abs(middle - y[k, 0]) <= _BAND * heights[i]:
-            rows[i].marks.append(small[k])
-            placed[k] = True
+            found[k] = i
+    return found
 
 
 def broken_across(rows: Sequence[RowOfStrokes]) -> int:

@@ -79,7 +79,7 @@ def test_every_object_has_the_promised_fields_and_its_boxes_lie_in_the_picture(d
     assert (one["path"], one["width"], one["height"]) == (str(SAMPLES / PICTURES[0]), width, height)
     assert one["error"] is None and one["ms"] > 0
     for row in one["rows"]:
-        assert list(row) == ["text", "confidence", "quad", "digits"]
+        assert list(row) == ["text", "confidence", "quad", "digits", "separators"]
         assert row["text"] == "".join(digit["text"] for digit in row["digits"])
         assert 0 <= row["confidence"] <= 1 and len(row["quad"]) == 4
         assert all(-1 <= x <= width + 1 and -1 <= y <= height + 1 for x, y in row["quad"])

@@ -7,7 +7,7 @@ import json
 import numpy as np
 
 from edge.results import PictureResult, writer
-from edge.row import Digit, Row
+from edge.row import Digit, Row, Separator
 from edge.text import ENCODING, ENCODING_ERRORS, printable
 
 ROW = Row(
@@ -15,6 +15,7 @@ ROW = Row(
     0.98765432,
     (Digit("4", 0.991237, (10, 20, 8, 12)), Digit("?", 0.0, (20, 21, 8, 12))),
     ((10.0, 20.0), (28.5, 19.0), (28.5, 33.0), (10.0, 32.0)),
+    (Separator(",", 1, (18, 30, 2, 4)),),
 )
 READ = PictureResult("a b.png", 64, 48, (ROW, ROW), 3.14159)
 EMPTY = PictureResult("c.png", 64, 48, (), 1.0)
@@ -40,6 +41,7 @@ def test_json_has_exactly_the_promised_shape() -> None:
             {"text": "4", "confidence": 0.9912, "box": [10, 20, 8, 12]},
             {"text": "?", "confidence": 0.0, "box": [20, 21, 8, 12]},
         ],
+        "separators": [{"text": ",", "after": 1, "box": [18, 30, 2, 4]}],
     }
     assert first == {
         "path": "a b.png",

@@ -167,3 +167,13 @@ def test_two_lines_of_ones_are_not_halves(between):
     assert broken_across(find_rows(find_components(upper | lower))) == 0
     assert broken_across(find_rows(find_components(upper))) == 0
     assert broken_across([]) == 0
+
+
+def test_a_comma_as_tall_as_a_small_digit_is_a_mark_of_its_row_and_a_small_digit_elsewhere_is_not():
+    row = bars([100] * 4, [60] * 4, gap=50)
+    comma, alone = row.copy(), row.copy()
+    comma[152:175, 45:50] = 255
+    alone[300:323, 45:50] = 255
+    (found,) = find_rows(find_components(comma))
+    assert len(found.body) == 4 and len(found.marks) == 1
+    assert [len(found.body) for found in find_rows(find_components(alone))] == [4, 1]
