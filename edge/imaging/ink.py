@@ -10,6 +10,9 @@ from edge.arrays import F64, U8, u8
 _COARSE = 480  # pixels of the longest side that the background is estimated at
 # What is broader than this many pixels of that size, or this share of the shorter side, is background, not a stroke.
 _BROADEST, _BROADEST_SHARE = 31, 1 / 4
+# Pixels of that size: what is broader is no stroke. But in pictures that are not so many times as large, or whose
+# shorter side has room for but few such, a row may fill the picture.
+_THING, _LARGER, _ROOM = 17, 1.5, 14
 _WINDOW = 1 / 20  # of the longer side: the window that ink and paper are told apart in
 _UNDECIDED = 0.6  # nearer to 0 than this, ink may be either; on 160 generated pictures all wrong ones were below 0.2
 _LEAST_STEP = 8  # grey levels, likewise
@@ -94,10 +97,30 @@ def _lightness_of_ink(coarse: U8) -> float:
 def dark_ink(grey: U8, coarse: U8) -> Ink:
     """The ink of a picture whose ink is darker than its paper; `coarse` is the same picture, small."""
     strength, missing = _strength(grey, coarse)
-    _, mask = cv2.threshold(strength, _threshold(strength), 255, cv2.THRESH_BINARY)
+    counts = _histogram(strength)
+    _, mask = cv2.threshold(strength, _threshold(counts), 255, cv2.THRESH_BINARY)
+    things = _things(u8(mask), coarse)
+    if things is not None:
+        counts = np.maximum(counts - _histogram(strength, things), 0)
+        _, mask = cv2.threshold(strength, _threshold(counts), 255, cv2.THRESH_BINARY)
+        mask = cv2.bitwise_and(mask, cv2.bitwise_not(things))
     # In the dark a step of one grey level is a large share of the paper: there, noise would pass for ink.
-    cv2.bitwise_and(mask, cv2.compare(missing, _noise(missing), cv2.CMP_GT), dst=mask)
-    return Ink(strength, mask)
+    mask = cv2.bitwise_and(mask, cv2.compare(missing, _noise(missing), cv2.CMP_GT))
+    return Ink(strength, u8(mask))
+
+
+def _things(mask: U8, coarse: U8) -> U8 | None:
+    """What is broader than any pen, uint8 [H, W], 255 there and about it: dark things and gaps beside a sheet. Being
+    much darker than ink they would have ink taken for paper. None where there is no such thing.
+    """
+    if mask.shape[0] < _LARGER * coarse.shape[0] or min(coarse.shape) < _ROOM * _THING:
+        return None
+    small = cv2.resize(mask, (coarse.shape[1], coarse.shape[0]), interpolation=cv2.INTER_NEAREST)
+    core = cv2.erode(small, np.ones((_THING, _THING), np.uint8))
+    if not cv2.countNonZero(core):
+        return None
+    around = cv2.dilate(core, np.ones((_THING + 4, _THING + 4), np.uint8))
+    return u8(cv2.resize(around, (mask.shape[1], mask.shape[0]), interpolation=cv2.INTER_NEAREST))
 
 
 def _locally_dark_ink(grey: U8, coarse: U8) -> Ink:
@@ -129,10 +152,13 @@ def _noise(missing: U8) -> float:
     return float(max(_LEAST_STEP, middle + 3 * (high - middle)))
 
 
-def _histogram(plane: U8) -> F64:
-    """float64 [256]: how many pixels have each value, by every other line of a large picture."""
-    lines = plane[:: 1 + (plane.size > _LARGE)]
-    return np.asarray(cv2.calcHist([lines], [0], None, [256], [0, 256]).ravel(), np.float64)
+def _histogram(plane: U8, among: U8 | None = None) -> F64:
+    """float64 [256]: how many pixels have each value, by every other line of a large picture; `among`: of those alone
+    where it is not 0.
+    """
+    step = 1 + (plane.size > _LARGE)
+    among = None if among is None else among[::step]
+    return np.asarray(cv2.calcHist([plane[::step]], [0], among, [256], [0, 256]).ravel(), np.float64)
 
 
 def _paper(coarse: U8, kernel: int) -> U8:
@@ -146,9 +172,8 @@ def _paper(coarse: U8, kernel: int) -> U8:
     return u8(cv2.max(cv2.erode(closed, np.ones((3, 3), np.uint8)), 1))
 
 
-def _threshold(strength: U8) -> float:
-    """Otsu's threshold over the strengths above the noise of the paper."""
-    counts = _histogram(strength)
+def _threshold(counts: F64) -> float:
+    """Otsu's threshold over the strengths above the noise of the paper; counts: of each strength, float64 [256]."""
     share = np.cumsum(counts) / counts.sum()
     # Ink covers less than a third of any page of digits: the rest is paper, and its spread is the noise.
     middle, high = np.searchsorted(share, [0.35, 0.6])

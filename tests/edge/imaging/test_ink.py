@@ -186,3 +186,19 @@ def test_both_polarities_are_looked_for_part_by_part(written):
 @pytest.mark.parametrize("shape", [(3, 3), (12, 700), (40, 50)])
 def test_blank_paper_has_no_ink_anywhere(tone, shape):
     assert not any(ink.mask.any() for ink in find_local_inks(np.full(shape, tone, np.uint8)))
+
+
+def test_a_black_thing_beside_the_sheet_is_no_ink_and_hides_none(written):
+    page = written("4071", 3)
+    frame = np.full((720, 1280), 200, np.uint8)
+    h, w = page.image.shape[:2]
+    grey = page.image if page.image.ndim == 2 else cv2.cvtColor(page.image, cv2.COLOR_BGR2GRAY)
+    pale = 200 - (grey.max() - grey) // 4
+    frame[300 : 300 + h, 200 : 200 + w] = pale
+    (alone,) = find_inks(frame)
+    frame[60:130, 700:1000] = 5
+    (beside,) = find_inks(frame)
+    assert not beside.mask[40:150, 680:1020].any()
+    row = np.s_[300 : 300 + h, 200 : 200 + w]
+    both = np.count_nonzero(alone.mask[row] & beside.mask[row])
+    assert both > 0.7 * np.count_nonzero(alone.mask[row] | beside.mask[row])
