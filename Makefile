@@ -10,6 +10,8 @@ OUT ?= edge/models/digits.onnx
 DATA_DIR ?=
 # A model file other than the shipped one, for demo, docs and pictures.
 MODEL ?=
+# Anything here has bench-accuracy measure other packages too, where they are installed.
+PEERS ?=
 # Where torch alone is taken from; empty for PyPI.
 TORCH_INDEX ?=
 
@@ -55,8 +57,8 @@ calibrate: $(VENV)/.dev ## Fit how sure a row is, after a change of a model: pri
 	$(BIN)/python -m training.confidence $(DATA)
 
 bench-accuracy: $(VENV)/.dev ## Share of number strings read exactly, kind by kind (benchmarks/accuracy.json)
-	$(BIN)/python -m benchmarks.accuracy $(DATA) $(WITH_MODEL) \
-		--json benchmarks/accuracy.json --failures runs/accuracy-failures
+	$(BIN)/python -m benchmarks.accuracy $(DATA) $(WITH_MODEL) $(if $(PEERS),--peers) \
+		--json benchmarks/accuracy.json --plot docs/images/accuracy.png --failures runs/accuracy-failures
 
 bench-speed: $(VENV)/.dev ## Time of one frame on one core, beside that of its unavoidable parts
 	$(BIN)/python -m benchmarks.speed $(DATA) $(WITH_MODEL) --json benchmarks/speed.json
@@ -64,8 +66,9 @@ bench-speed: $(VENV)/.dev ## Time of one frame on one core, beside that of its u
 samples: $(VENV)/.dev ## Draw the bundled samples anew (edge/samples/)
 	$(BIN)/python -m training.synth.samples
 
-docs: $(VENV)/.dev ## Bring docs/cli.md, and outputs and figures in the texts, up to date
+docs: $(VENV)/.dev ## Bring docs/cli.md, and outputs, figures and the chart in the texts, up to date
 	$(BIN)/python docs/generate.py $(WITH_MODEL)
+	$(BIN)/python -m benchmarks.chart
 
 pictures: $(VENV)/.runtime ## Draw the texts' pictures anew (docs/images/)
 	$(BIN)/digitd read edge/samples/eight-digits.png edge/samples/photo.jpg --annotate docs/images $(WITH_MODEL)

@@ -5,6 +5,8 @@
 A picture counts when the row with most digits reads exactly its label. The generator's digits are MNIST's test digits,
 every row by one writer; `--split validation` takes the training writers that the shipped model was chosen by instead:
 that is what settings are tuned on. Without MNIST the project's stroke model writes the rows, which is easier.
+
+`--peers` has other packages read the first of the same pictures, each kind's; `benchmarks.peers` says which.
 """
 
 import argparse
@@ -22,6 +24,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from benchmarks import peers
 from edge.arrays import U8, u8
 from edge.engine import EngineConfig
 from edge.errors import ConfigError
@@ -137,18 +140,25 @@ def main() -> None:
     parser.add_argument("--model", type=Path)
     parser.add_argument("--row-model", type=Path)
     parser.add_argument("--json", type=Path, help="file to write the figures to")
+    parser.add_argument("--plot", type=Path, help="PNG or SVG file to draw the figures to")
     parser.add_argument("--failures", type=Path, help="folder for contact sheets of what was read wrongly")
+    parser.add_argument("--peers", action="store_true", help="measure other packages too, where installed; slow")
+    parser.add_argument("--peer-count", type=int, default=100, help="first pictures of each kind that they read")
     arguments = parser.parse_args()
+    if arguments.peer_count < 1:
+        parser.error(f"--peer-count {arguments.peer_count}: must be 1 or more")
+    if arguments.plot and arguments.plot.suffix not in (".png", ".svg"):
+        parser.error(f"--plot {arguments.plot}: must end in .png or .svg")
 
+    beside = peers.installed() if arguments.peers else []
     reader = Reader(arguments.model, EngineConfig(threads=1), arguments.row_model)
     source, writers = source_of(arguments.split, arguments.data_dir)
     console = Console(stderr=True)
-    table = Table(title=f"Exact number strings; generated rows by {writers}")
-    for heading in ("pictures", "count", "tutorials' way", "PP-OCRv6", "to reach", "digitd", "95 % between", "ms"):
-        table.add_column(heading, justify="left" if heading == "pictures" else "right")
-    figures = {}
+    facts: dict[str, Any] = {"writers": writers, "split": arguments.split, "seed": arguments.seed, "kinds": {}}
+    if arguments.peers:
+        facts["peers"] = {peer.name: {"version": peer.version, "kinds": {}} for peer in beside}
     generated_rows: list[Outcome] = []
-    for kind, (title, tutorials, peer, goal) in KINDS.items():
+    for kind in KINDS:
         seed = arguments.seed + (arguments.split == "test")
         if kind == "cheques":
             folder = mnist.data_folder(arguments.data_dir).parent / "orand_car_dev"
@@ -161,28 +171,58 @@ def main() -> None:
         shown = track(samples, kind, count, console=console, transient=True)
         outcomes = [judge(reader, sample) for sample in shown]
         right = sum(outcome.right for outcome in outcomes)
-        low, high = wilson(right, len(outcomes))
         ms = float(np.median([outcome.ms for outcome in outcomes]))
-        shares = [f"{100 * share:.3g} %" for share in (tutorials, peer, goal)]
-        table.add_row(
-            title, str(len(outcomes)), *shares, f"{right / len(outcomes):.1%}", f"{low:.1%} {high:.1%}", f"{ms:.1f}"
-        )
-        figures[kind] = {"count": len(outcomes), "right": right, "share": round(right / len(outcomes), 4), "ms": ms}
+        share = round(right / len(outcomes), 4)
+        facts["kinds"][kind] = {"count": len(outcomes), "right": right, "share": share, "ms": ms}
+        first = outcomes[: arguments.peer_count]
+        for peer in beside:
+            same = track([o.sample for o in first], f"{kind}, {peer.name}", console=console, transient=True)
+            found = peers.measure(peer, same) | {"digitd_right": sum(outcome.right for outcome in first)}
+            facts["peers"][peer.name]["kinds"][kind] = found
         if kind != "cheques":
             generated_rows += [outcome for outcome in outcomes if outcome.got]
         if arguments.failures:
             arguments.failures.mkdir(parents=True, exist_ok=True)
             contact_sheet([o for o in outcomes if not o.right], arguments.failures / f"{kind}.png")
-    Console(width=120).print(table)
-    confidence = belief(generated_rows)
+    confidence = facts["confidence"] = belief(generated_rows)
+    Console(width=120 + 16 * len(beside)).print(table(facts))
     print(
         f"how sure the generated rows are is off by {confidence['error']:.3f} (expected calibration error); "
         + ", ".join(f"{of['share']:.1%} can be accepted at {of['risk']:g} wrong" for of in confidence["coverage"])
     )
     if arguments.json:
-        run = {"writers": writers, "split": arguments.split, "seed": arguments.seed}
-        facts = {**run, "kinds": figures, "confidence": confidence}
         arguments.json.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+    if arguments.plot:
+        from benchmarks import chart
+
+        chart.draw(facts, arguments.plot)
+
+
+def table(facts: dict[str, Any]) -> Table:
+    """The figures of `facts`, as they are written to JSON, to be printed; with a column for each measured peer."""
+    beside = facts.get("peers", {})
+    shown = Table(title=f"Exact number strings; generated rows by {facts['writers']}")
+    headings = ["count", "tutorials'\nway, quoted", "PP-OCRv6,\nquoted", "to reach", "digitd", "95 % between", "ms"]
+    if beside:
+        headings += ["digitd on\nthe peers'", *(f"{name}\n{peer['version']}" for name, peer in beside.items())]
+        count = max((found["count"] for peer in beside.values() for found in peer["kinds"].values()), default=0)
+        shown.caption = f"The peers read the first {count} pictures of each kind."
+    shown.add_column("pictures", no_wrap=True)
+    for heading in headings:
+        shown.add_column(heading, justify="right")
+    for kind, found in facts["kinds"].items():
+        title, *quoted = KINDS[kind]
+        low, high = wilson(found["right"], found["count"])
+        cells = [str(found["count"]), *(f"{100 * share:.3g} %" for share in quoted)]
+        cells += [f"{found['right'] / found['count']:.1%}", f"{low:.1%} {high:.1%}", f"{found['ms']:.1f}"]
+        of_peers = [peer["kinds"][kind] for peer in beside.values()]
+        if of_peers:
+            cells.append(f"{of_peers[0]['digitd_right'] / of_peers[0]['count']:.1%}")
+        for of_peer in of_peers:
+            failed = f"\n{of_peer['errors']} failed" if of_peer["errors"] else ""
+            cells.append(f"{of_peer['share']:.1%}\n{of_peer['ms']:.0f} ms{failed}")
+        shown.add_row(title, *cells)
+    return shown
 
 
 def belief(outcomes: list[Outcome]) -> dict[str, Any]:

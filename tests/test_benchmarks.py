@@ -3,12 +3,16 @@
 import importlib
 import json
 import sys
+from importlib import metadata
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 ROOT = Path(__file__).parents[1]
+PEERS = ("rapidocr", "ddddocr", "tesserocr")
 
 
 @pytest.fixture(scope="module")
@@ -16,6 +20,32 @@ def accuracy():
     sys.path.insert(0, str(ROOT))
     yield importlib.import_module("benchmarks.accuracy")
     sys.path.remove(str(ROOT))
+
+
+@pytest.fixture(scope="module")
+def peers(accuracy):
+    return importlib.import_module("benchmarks.peers")
+
+
+@pytest.fixture(scope="module")
+def chart(accuracy):
+    return importlib.import_module("benchmarks.chart")
+
+
+@pytest.fixture
+def measured(tmp_path, monkeypatch, accuracy):
+    """Runs the benchmark with these options on separated rows of the stroke model, and gives the JSON that it wrote."""
+
+    def run(*options):
+        out = tmp_path / "figures.json"
+        monkeypatch.chdir(ROOT)
+        monkeypatch.setenv("DIGITD_DATA", str(tmp_path))
+        monkeypatch.setattr(accuracy, "KINDS", {"separated": accuracy.KINDS["separated"]})
+        monkeypatch.setattr(sys, "argv", ["accuracy", "--count", "3", "--json", str(out), *options])
+        accuracy.main()
+        return json.loads(out.read_text())
+
+    return run
 
 
 def outcome(accuracy, right, confidence):
@@ -56,3 +86,154 @@ def test_a_benchmark_runs_on_rows_of_the_stroke_model(name, tmp_path, monkeypatc
     kinds = json.loads(out.read_text())["kinds"]
     assert {"separated", "photo", "ruled", "touching", "crowd"} == set(kinds)
     assert "by the stroke model" in capsys.readouterr().out
+
+
+def test_the_digits_of_the_line_with_most_of_them_are_a_peers_reading(peers):
+    assert peers.most_digits(["room 99", "+41 79-55", "x"]) == "417955"
+    assert peers.most_digits(["①２٣", "Sum:"]) == ""  # other scripts' digits are no reading of these
+    assert peers.most_digits([]) == ""
+
+
+def test_absent_peers_are_named_and_the_table_comes_without_them(measured, monkeypatch, peers, capsys):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    facts = measured("--peers")
+    out, err = capsys.readouterr()
+    for name in PEERS:
+        assert [line.partition(":")[0] for line in err.splitlines() if name in line] == [f"{name} is not installed"]
+    assert err.count("pip install -c constraints.txt -e '.[peers]'") == 3
+    assert "separated digits, flat scan" in out and "PP-OCRv6" in out and out.count("quoted") == 2
+    assert facts["peers"] == {} and facts["kinds"]["separated"]["count"] == 3
+
+
+def test_without_being_asked_for_peers_are_not_looked_for(measured, monkeypatch, peers, capsys):
+    monkeypatch.setattr(peers, "installed", lambda: pytest.fail("looked for"))
+    assert "peers" not in measured()
+    assert "the peers'" not in capsys.readouterr().out
+
+
+def test_a_peer_that_does_not_start_does_not_keep_the_others_from_being_measured(monkeypatch, peers, capsys):
+    def without_data():
+        raise RuntimeError("no data\nthere")
+
+    monkeypatch.setattr(peers, "LOADERS", {"pytest": without_data, "numpy": lambda: lambda image: "1"})
+    (peer,) = peers.installed()
+    assert (peer.name, peer.version) == ("numpy", metadata.version("numpy"))
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == "pytest does not start, so it is not measured: RuntimeError: no data there"
+
+
+def test_a_peer_reads_the_first_of_the_same_pictures_and_its_failures_are_wrong_readings(
+    measured, monkeypatch, accuracy, peers, chart, tmp_path, capsys
+):
+    texts, seen = {}, []
+
+    def recorded(*arguments, generated=accuracy.generated):
+        for sample in generated(*arguments):
+            texts[sample.image.tobytes()] = sample.text
+            yield sample
+
+    def load():
+        seen.append("loaded")
+        return read
+
+    def read(image):
+        seen.append(texts[image.tobytes()])
+        assert image.dtype == np.uint8 and image.shape[2] == 3
+        if len(seen) == 3:
+            raise ValueError("too hard")
+        return seen[-1]
+
+    monkeypatch.setattr(accuracy, "generated", recorded)
+    monkeypatch.setattr(accuracy, "judge", lambda _, sample: accuracy.Outcome(sample, sample.text, 0.9, 1.0))
+    monkeypatch.setattr(peers, "LOADERS", {"numpy": load})  # any package that is installed
+    plot = tmp_path / "new" / "plot.png"
+    facts = measured("--peers", "--peer-count", "2", "--plot", str(plot))
+    assert seen == ["loaded", *list(texts.values())[:2]]
+    version = metadata.version("numpy")
+    (kind,) = facts["peers"]["numpy"].pop("kinds").values()
+    assert facts["peers"] == {"numpy": {"version": version}}
+    assert kind.pop("ms") > 0
+    assert kind == {"count": 2, "right": 1, "share": 0.5, "errors": 1, "digitd_right": 2}
+    assert facts["kinds"]["separated"]["count"] == 3
+    out, err = capsys.readouterr()
+    assert "numpy failed on 1 of 2 pictures; separated-0001: ValueError: too hard" in err
+    heading, cells = (line for line in out.splitlines() if version in line or "separated digits" in line)
+    assert heading.split("┃")[-2].strip() == version
+    assert [cell.strip() for cell in cells.split("│")[-3:-1]] == ["100.0%", "50.0%"]
+    assert "1 failed" in out and "first 2 pictures" in out
+    assert "numpy separated 1 of 2" in Image.open(plot).info["Description"]
+
+
+@pytest.mark.parametrize("name", PEERS)
+def test_a_peer_that_is_installed_reads_printed_digits(name, peers):
+    pytest.importorskip(name, reason=f"{name} is not installed: it is in the extra `peers`")
+    try:
+        read = peers.LOADERS[name]()
+    except RuntimeError as error:
+        pytest.skip(str(error))
+    image = np.full((80, 260, 3), 255, np.uint8)
+    cv2.putText(image, "20461", (20, 60), cv2.FONT_HERSHEY_SIMPLEX, 2, (0, 0, 0), 4, cv2.LINE_AA)
+    assert read(image) == "20461"
+
+
+@pytest.mark.parametrize("options", [("--plot", "figures.txt"), ("--peer-count", "0")])
+def test_an_option_that_cannot_be_met_is_refused_before_anything_is_measured(measured, accuracy, options, capsys):
+    with pytest.raises(SystemExit) as exit:
+        measured(*options)
+    assert exit.value.code == 2
+    assert " ".join(options) in capsys.readouterr().err
+
+
+@pytest.fixture
+def drawn(chart, tmp_path):
+    """Draws the chart of one kind of picture, and gives the part with its bar, RGB, and how many columns are 100 %."""
+
+    def draw(right, **more):
+        facts = {"kinds": {"touching": {"count": 100, "right": right, "share": right / 100, "ms": 1.0}}, **more}
+        chart.draw(facts, tmp_path / "one.png")
+        picture = np.asarray(Image.open(tmp_path / "one.png").convert("RGB"))
+        ys, xs = np.nonzero((picture[: len(picture) // 2] == (127, 179, 213)).all(axis=2))  # below is the legend
+        return picture[ys.min() : ys.max() + 1, xs.min() :], (xs.max() - xs.min()) / (right / 100)
+
+    return draw
+
+
+@pytest.mark.parametrize("right", [50, 90])
+def test_the_charts_bar_interval_and_marks_stand_where_the_figures_say(right, accuracy, drawn):
+    bar, whole = drawn(right)
+
+    def shares(mask):
+        return np.flatnonzero(mask.any(axis=0)) / whole
+
+    _, _, quoted, goal = accuracy.KINDS["touching"]
+    assert shares((bar == (192, 57, 43)).all(axis=2)).mean() == pytest.approx(quoted, abs=0.01)
+    assert shares((bar == (30, 132, 73)).all(axis=2)).mean() == pytest.approx(goal, abs=0.01)
+    dark = shares(bar.max(axis=2) < 110)
+    interval = dark[dark > 0.2]  # left of that the share is written
+    assert (interval[0], interval[-1]) == pytest.approx(accuracy.wilson(right, 100), abs=0.01)
+
+
+def test_a_chart_is_drawn_where_none_or_all_are_read(accuracy, chart, tmp_path):
+    for right, count in [(0, n) for n in range(1, 60)] + [(n, n) for n in range(1, 60)]:
+        low, high = accuracy.wilson(right, count)
+        if low > right / count or high < right / count:  # by rounding; matplotlib takes no negative length
+            chart.draw({"kinds": {"photo": {"count": count, "right": right}}}, tmp_path / "edge.png")
+            return
+    pytest.fail("no such count: the test has lost its case")
+
+
+def test_measured_peers_are_marked_on_the_bars_of_what_they_read(drawn):
+    def marks(**more):
+        bar, whole = drawn(80, **more)
+        inside = bar[2:-2, 2 : int(0.75 * whole)]
+        return np.flatnonzero((inside == 255).all(axis=2).any(axis=0)) / whole  # their fill is white
+
+    of_one = {"touching": {"count": 9, "right": 3, "share": 0.3333, "errors": 0, "ms": 2.0, "digitd_right": 9}}
+    assert len(marks()) == len(marks(peers={})) == len(marks(peers={"none yet": {"version": "2", "kinds": {}}})) == 0
+    assert marks(peers={"another": {"version": "1.0", "kinds": of_one}}).mean() == pytest.approx(1 / 3, abs=0.01)
+
+
+def test_the_texts_chart_is_of_the_figures_that_were_measured(chart):
+    facts = json.loads((ROOT / "benchmarks" / "accuracy.json").read_text())
+    described = Image.open(ROOT / "docs" / "images" / "accuracy.png").info["Description"]
+    assert described == chart.said(facts), "run `make docs`"
