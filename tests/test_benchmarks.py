@@ -84,7 +84,7 @@ def test_a_benchmark_runs_on_rows_of_the_stroke_model(name, tmp_path, monkeypatc
     monkeypatch.setattr(sys, "argv", [name, "--count", "2", "--json", str(out)])
     benchmark.main()
     kinds = json.loads(out.read_text())["kinds"]
-    assert {"separated", "photo", "ruled", "touching", "crowd"} == set(kinds)
+    assert set(kinds) == {"separated", "photo", "ruled", "touching", "crowd", "sheets", "displays"}
     assert "by the stroke model" in capsys.readouterr().out
 
 

@@ -105,6 +105,20 @@ TIERS: dict[str, Tier] = {
         paper=PaperStyle(board=0.05),
         crowd=True,
     ),
+    "sheets": Tier(
+        digits=(8, 18),
+        height=(24, 60),
+        pose=Pose(frame=(1600, 1200), rotation=6, sheet=(8.0, 20.0)),
+        paper=PaperStyle(board=0.05),
+    ),
+    "displays": Tier(
+        digits=(3, 8),
+        height=(40, 120),
+        pose=Pose(frame=(1280, 720), rotation=8, tilt=0.15),
+        # Evenly set, as by a machine; half of them lit.
+        layout=Layout(clear=0.08, gap=(0.05, 0.3), gap_jitter=0, baseline=0, drift=0, size=0, descend=0),
+        paper=PaperStyle(fibre=(0, 1), stains=(0, 0), pens=("black felt",), board=0.5),
+    ),
 }
 
 

@@ -41,7 +41,15 @@ def test_a_seed_gives_the_same_scene_and_another_does_not(name):
 
 @pytest.mark.parametrize(
     ("name", "low", "high"),
-    [("separated", 30, 90), ("photo", 40, 110), ("ruled", 40, 110), ("touching", 30, 90), ("crowd", 40, 80)],
+    [
+        ("separated", 30, 90),
+        ("photo", 40, 110),
+        ("ruled", 40, 110),
+        ("touching", 30, 90),
+        ("crowd", 40, 80),
+        ("sheets", 24, 60),
+        ("displays", 40, 120),
+    ],
 )
 def test_a_tier_keeps_its_promises(name, low, high):
     heights = []
@@ -49,11 +57,11 @@ def test_a_tier_keeps_its_promises(name, low, high):
         scene = make_scene(TIERS[name], StrokeSource(), np.random.default_rng(seed))
         image, row = scene.image, scene.rows[0]
         assert image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3
-        assert row.text.isdigit() and TIERS[name].digits[0] <= len(row.text) <= 10
+        assert row.text.isdigit() and TIERS[name].digits[0] <= len(row.text) <= TIERS[name].digits[1]
         assert row.boxes.shape == (len(row.text), 4) and row.quad.shape == (4, 2)
         assert (row.quad >= 0).all() and (row.quad <= (image.shape[1], image.shape[0])).all()
-        if name in ("photo", "ruled", "crowd"):
-            assert image.shape == (720, 1280, 3)
+        if TIERS[name].pose:
+            assert image.shape == ((1200, 1600, 3) if name == "sheets" else (720, 1280, 3))
         heights.append(np.median(row.boxes[:, 3]))
     # A little below: a long row is shrunk to fit; a little above: a turned box is higher than its digit.
     assert low * 0.75 <= min(heights) and max(heights) <= high * 1.35
@@ -119,7 +127,8 @@ def test_turned_ink_stays_within_its_truth(angle, seed):
         rest[y - 1 : y + h + 1, x - 1 : x + w + 1] = False
     assert not rest.any()
     # Clockwise, as seen, for a positive angle: the right end is lower.
-    assert np.sign(round(truth.quad[1, 1] - truth.quad[0, 1], 6)) == np.sign(round(np.sin(np.radians(angle)), 9))
+    if abs(angle) > 0.01:
+        assert np.sign(truth.quad[1, 1] - truth.quad[0, 1]) == np.sign(angle)
 
 
 def test_rotation_and_tilt_stay_within_the_pose():
