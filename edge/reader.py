@@ -33,6 +33,11 @@ SMALLEST = 12
 _LARGEST = 2400  # pixels of the longest side that is worked on; larger pictures are read at this size
 _COARSE = 110  # pixels of height below which a picture is doubled first: strokes of one pixel have no shape
 
+# Of a row's height: how far beyond its last stroke a digit's middle shows that the row goes on, and how much more paper
+# is then looked at; and how often.
+_BEYOND, _FURTHER = 0.2, 3.0
+_FARTHER = 2
+
 _CROWDED = 60  # lines that may be digits: of a page of text, which it would cost much to look through again
 # How a row is looked at again, as `Line.strip` takes it.
 _LOOKS = ((1.1, 0.2),)
@@ -99,6 +104,7 @@ class Reader:
         # All rows in one call, and all digits in another: what a call costs beside its batch is paid once a picture.
         steps = iter(self.row_model.log_probs([line.strip() for page in pages for line in page]))
         seen = [[seen for line in page if (seen := self._seen(line, next(steps))).text] for page in pages]
+        seen = self._followed(seen)
         self._look_again([one for page in seen for one in page if _is_worth_asking(one, page)])
         unsure = [(one, lattice(one.line)) for page in seen for one in page if _is_worth_asking(one, page)]
         log_probs = iter(self.recogniser.log_probs(normalise_all([ink for _, (_, inks) in unsure for ink in inks])))
@@ -114,6 +120,17 @@ class Reader:
         if text.labels:
             self._read_off(seen, text.labels, log_likelihood(steps, text.labels), SURE)
         return seen
+
+    def _followed(self, pages: list[list[_Seen]]) -> list[list[_Seen]]:
+        """The same lines; those that are read on beyond their last stroke, in paler ink, followed to their ends."""
+        for _ in range(_FARTHER):
+            wider = {id(one): line for page in pages for one in page if (line := _read_on(one)) is not None}
+            if not wider:
+                break
+            steps = self.row_model.log_probs([line.strip() for line in wider.values()])
+            again = {key: self._seen(line, look) for (key, line), look in zip(wider.items(), steps, strict=True)}
+            pages = [[again.get(id(one), one) for one in page] for page in pages]
+        return [_without_parts(page) for page in pages]
 
     def _look_again(self, unsure: list[_Seen]) -> None:
         """Show the row model the same lines a little differently, and read off what both looks agree on; where they
@@ -143,6 +160,27 @@ class Reader:
         return combine(
             Evidence(candidates, log_probs, labels, reject, looks, spelling, seen.columns, line.top, line.height), alone
         )
+
+
+def _read_on(one: _Seen) -> Line | None:
+    """The line with more paper at an end where a digit is read beyond the last stroke; None where none is."""
+    line, spans = one.line, best_path(one.looks[0]).spans
+    if len(spans) < 2:
+        return None
+    first, last = (float(one.columns[a] + one.columns[b + 1]) / 2 for a, b in (spans[0], spans[-1]))
+    left = line.left - _FURTHER * line.height if first < line.left - _BEYOND * line.height else line.left
+    right = line.right + _FURTHER * line.height if last > line.right + _BEYOND * line.height else line.right
+    return replace(line, left=left, right=right) if (left, right) != (line.left, line.right) else None
+
+
+def _without_parts(page: list[_Seen]) -> list[_Seen]:
+    """The lines but those that lie in one which was followed beyond its strokes, and says more."""
+    followed = [one for one in page if one.line.is_wider]
+    return [
+        one
+        for one in page
+        if not any(len(other.text) > len(one.text) and other.line.holds(one.line) for other in followed)
+    ]
 
 
 def _is_worth_asking(one: _Seen, page: list[_Seen]) -> bool:

@@ -44,6 +44,23 @@ class Line:
         middle = self.top + self.height * (0.5 - lift)
         return strip(self.ink, self.left, self.right, middle, self.height * zoom)
 
+    @property
+    def is_wider(self) -> bool:
+        """Whether it reaches beyond its strokes."""
+        return self.left < min(s.x for s in self.strokes) or self.right > max(s.right for s in self.strokes)
+
+    def holds(self, other: "Line") -> bool:
+        """Whether most strokes of another line of the same picture lie in this one."""
+        middles = np.array([stroke.centre for stroke in other.strokes])
+        if other.back is not None:
+            middles = middles @ other.back[:, :2].T + other.back[:, 2]
+        if self.back is not None:
+            here = cv2.invertAffineTransform(self.back)
+            middles = middles @ here[:, :2].T + here[:, 2]
+        x, y = middles.T
+        inside = (x >= self.left) & (x <= self.right) & (abs(y - self.top - self.height / 2) <= 0.6 * self.height)
+        return bool(inside.mean() > 0.5)
+
 
 def find_lines(ink: Ink) -> list[Line]:
     """The lines of a picture, top to bottom, ruled lines and blots left out."""

@@ -302,6 +302,23 @@ def page_of(inks, height):
     return np.round(235 - np.hstack([*canvas, canvas[0]]) * 0.8).astype(np.uint8)
 
 
+@pytest.mark.parametrize("share", [0.25, 0.4])
+@pytest.mark.parametrize("end", ["first", "last"])
+def test_a_row_is_followed_where_its_ink_turns_pale(reader, share, end):
+    """Digits of too pale an ink to be told from paper are seen beside the others, and no part is taken for the whole."""
+    good = 0
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        hand = draw_hand(rng, HandStyle(height=64, pen=(0.08, 0.1), habit=(0, 0.004), jitter=(0, 0.003)))
+        inks = [hand.digit(int(label), rng) for label in "40718623"]
+        pale = slice(0, 3) if end == "first" else slice(-3, None)
+        inks[pale] = [np.round(ink * share).astype(np.uint8) for ink in inks[pale]]
+        rows = reader.read(page_of(inks, 70))
+        good += texts_of(rows) == ["40718623"]
+        assert all(len(row.text) == len(row.digits) for row in rows)
+    assert good >= 3
+
+
 @pytest.mark.parametrize("lit", [False, True])
 def test_a_display_of_seven_segments_is_read_whole(reader, lit):
     display = Display(height=90, width=0.55, breadth=0.12, gap=0.015, slant=0.08)
