@@ -305,7 +305,7 @@ def page_of(inks, height):
 @pytest.mark.parametrize("share", [0.25, 0.4])
 @pytest.mark.parametrize("end", ["first", "last"])
 def test_a_row_is_followed_where_its_ink_turns_pale(reader, share, end):
-    """Digits of too pale an ink to be told from paper are seen beside the others, and no part is taken for the whole."""
+    """Digits of ink too pale to be told from paper are seen beside the others; no part is taken for the whole."""
     good = 0
     for seed in range(4):
         rng = np.random.default_rng(seed)
