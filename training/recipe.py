@@ -3,9 +3,16 @@
 import hashlib
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+)
 
 from edge.errors import ConfigError
 
@@ -85,6 +92,17 @@ class Writers(_Part):
     hands: Share = 0.17
     strokes: Share = 0.23
     fonts: Share = 0.15
+    cells: Share = 0.0
+    """Photographed digits: of sudokus, LCD displays, meters."""
+    displays: Share = 0.0
+    """Drawn displays of seven segments."""
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, fields: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without the kinds that came later, where they write nothing: so a recipe's hash, which models' cards name,
+        stays what it was.
+        """
+        return {kind: share for kind, share in fields(self).items() if share or kind not in {"cells", "displays"}}
 
 
 class RowRecipe(_Part):

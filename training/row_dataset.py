@@ -18,7 +18,7 @@ from edge.arrays import U8, u8
 from edge.imaging.strip import HEIGHT
 from edge.model_card import Data
 from edge.sequence import BLANK, STEP
-from training import hands, mnist
+from training import cells, hands, mnist
 from training.recipe import RowRecipe
 from training.synth import banks
 from training.synth.strips import Bank, make_strip
@@ -27,9 +27,10 @@ LABELS = (BLANK, *"0123456789")
 
 _SHARD = 10_000  # strips of one file
 _WORTH_PROCESSES = 5_000  # strips; for fewer, starting a process costs more than it saves
-_MARKS = 60  # inks of each mark
+_MARKS = 60  # inks of each mark, and of what is no digit in photographed cells
+_DISPLAYS = 400  # drawn displays
 # Streams of random numbers that do not meet.
-_INKS, _STRIPS, _FONTS = 7, 11, 3
+_INKS, _STRIPS, _FONTS, _CAMERAS = 7, 11, 3, 13
 
 Strip = tuple[U8, str]
 
@@ -49,25 +50,37 @@ def bank(recipe: RowRecipe, data_dir: Path | None, held_out: bool) -> tuple[Bank
     foreign = hands.split(hands.load(data_dir) if recipe.writers.hands else [], recipe.validation, recipe.split)[
         held_out
     ]
+    seen = cells.split(cells.load(data_dir) if recipe.writers.cells else [], recipe.validation, recipe.split)[held_out]
     rng = np.random.default_rng([_INKS, held_out, 0, recipe.seed])
     fonts = banks.of_fonts(recipe.fonts) if recipe.writers.fonts else []
     others = np.random.default_rng(_FONTS).random(len(fonts)) < recipe.validation
     fonts = [font for font, other in zip(fonts, others, strict=True) if other == held_out]
     count = round(recipe.hands * (recipe.validation if held_out else 1))
+    by_writer, by_set = banks.of_mnist(digits), banks.of_hands(foreign)
+    strokes, marks = banks.of_strokes(count, rng), banks.of_marks(_MARKS, rng)
+    # A stream of their own, so that recipes without cameras' digits give the strips they gave before.
+    rng = np.random.default_rng([_CAMERAS, held_out, 0, recipe.seed])
+    # No other mark is, like these, neither a letter nor a sign.
+    marks["scribble"] += banks.of_rejects(seen, _MARKS, rng)
+    displays = round(_DISPLAYS * (recipe.validation if held_out else 1)) if recipe.writers.displays else 0
     made = Bank(
         (
-            (recipe.writers.mnist, banks.of_mnist(digits)),
-            (recipe.writers.hands, banks.of_hands(foreign)),
-            (recipe.writers.strokes, banks.of_strokes(count, rng)),
+            (recipe.writers.mnist, by_writer),
+            (recipe.writers.hands, by_set),
+            (recipe.writers.strokes, strokes),
             (recipe.writers.fonts, fonts),
+            (recipe.writers.cells, banks.of_cells(seen, fonts, [*by_writer, *by_set])),
+            (recipe.writers.displays, banks.of_displays(displays, rng)),
         ),
-        banks.of_marks(_MARKS, rng),
+        marks,
     )
     name = "MNIST, training digits of the writers not held out"
     data = (
         Data(name, len(digits), "CC BY-SA 3.0", hashlib.sha256(digits.images.tobytes()).hexdigest()),
         *(Data(one.name, len(one.labels), one.licence, one.sha256) for one in foreign),
+        *(Data(one.name, len(one.labels), one.licence, one.sha256) for one in seen),
         Data("the project's stroke model: digits, marks, letters", count * 20, "Apache-2.0", ""),
+        *([Data("drawn displays of seven segments", displays * 10, "Apache-2.0", "")] if displays else []),
         Data("digits of free fonts as Debian packs them", len(fonts) * 10, "their own, all free", ""),
         Data("rows made from the above", recipe.strips, "CC BY-SA 3.0", ""),
     )

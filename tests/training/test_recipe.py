@@ -1,13 +1,15 @@
 """A recipe says what is wrong with it: the file, the key, and what may stand there."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from edge.errors import ConfigError
-from training.recipe import Recipe, load
+from training.recipe import Recipe, RowRecipe, Writers, load
 
-RECIPES = Path(__file__).parents[2] / "configs" / "recipes"
+ROOT = Path(__file__).parents[2]
+RECIPES = ROOT / "configs" / "recipes"
 
 
 def written(tmp_path: Path, text: str) -> Path:
@@ -84,3 +86,20 @@ def test_the_hash_tells_recipes_apart_by_what_they_say(tmp_path: Path) -> None:
     same = load(written(tmp_path, '# a remark\nepochs = 3\nname = "x"\nseed = 1'))
     other = load(written(tmp_path, 'name = "x"\nepochs = 4'))
     assert one.sha256 == same.sha256 != other.sha256 and len(one.sha256) == 64
+
+
+def test_a_kind_of_writer_that_came_later_leaves_the_hash_of_recipes_without_it_as_it_was() -> None:
+    plain = RowRecipe(reads="rows", name="rows")
+    assert plain.sha256 == "8bcd60631521e9c68e6e472efc70c105483233975eaf6c1dca56347100c4454f"
+    assert set(plain.model_dump()["writers"]) == {"mnist", "hands", "strokes", "fonts"}
+    for kind in ("cells", "displays"):
+        asked = plain.model_copy(update={"writers": Writers(**{kind: 0.1})})
+        assert asked.sha256 != plain.sha256
+        assert RowRecipe.model_validate_json(asked.model_dump_json()) == asked
+    assert RowRecipe.model_validate_json(plain.model_dump_json()) == plain
+
+
+@pytest.mark.parametrize("card", sorted((ROOT / "edge" / "models").glob("*.md")), ids=lambda path: path.name)
+def test_a_models_card_names_the_hash_of_its_recipe(card: Path) -> None:
+    recipe, sha256 = re.search(r"\| recipe \| `(.+)`, sha256 ([0-9a-f]{16}) \|", card.read_text("utf-8")).groups()
+    assert load(ROOT / recipe).sha256.startswith(sha256)
