@@ -5,6 +5,7 @@ candidates; what both together find likeliest is the row.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edge.arrays import F32, F64, U8
+from edge.arrays import F32, F64, U8, u8
 from edge.combine import Evidence, combine
 from edge.decode import Box, Decoded, decode
 from edge.direct import SURE, SURE_AGAIN, read_off
@@ -25,7 +26,7 @@ from edge.imaging.strip import column
 from edge.recogniser import Recogniser
 from edge.row import UNREADABLE, Digit, Point, Row
 from edge.separators import find_separators
-from edge.sequence import STEP, RowModel, agreed, best_path, log_likelihood
+from edge.sequence import STEP, RowModel, agreed, best_path, likeliest, log_likelihood
 
 SMALLEST = 12
 """Pixels of a picture's shorter side below which there is no room for a digit."""
@@ -47,6 +48,7 @@ _LEAST_AGREED = -5.0
 _ALONE = 0.9  # of a digit that a row of one counts less in the choice between two readings of a picture
 _LEAST_ROW = 0.02  # probability of all that was read below which it is a scribble, not a row
 _LEAST_AGAIN = 0.3  # likewise, in a picture looked through again: the paper inside letters is read as ones, too
+_TINY = 1e-9  # probability below which it is all the same
 _CONTENT = 0.6  # confidence of a row from which a picture is not looked through again, part by part
 
 
@@ -64,6 +66,15 @@ class _Seen:
     decoded: Decoded | None = None
 
 
+@dataclass(frozen=True)
+class ReadLine:
+    """A line with its reading. looks: float32 [T, K] each, how the row model saw it."""
+
+    decoded: Decoded
+    line: Line
+    looks: list[F32]
+
+
 class Reader:
     """Reads rows of digits.
 
@@ -78,30 +89,42 @@ class Reader:
         self.recogniser = Recogniser(model, engine)
         self.row_model = RowModel(row_model, engine)
 
-    def read(self, image: U8) -> list[Row]:
+    def read(self, image: U8, alternatives: int = 0) -> list[Row]:
         """The rows of digits in a picture, top to bottom.
 
         image: uint8 [H, W] grey or [H, W, 3] BGR, ink darker or lighter than its paper. Raises ValueError for
         anything else. A picture with no digits, or too small to hold one, gives no rows.
+        alternatives: how many of each row's other texts are told, at most; none are looked for by default.
         """
-        _check(image)
-        if min(image.shape[:2]) < SMALLEST:
-            return []
-        grey: U8 = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-        grey, scale = working_size(grey)
-        return [_row(decoded, line, scale, image.shape[:2]) for decoded, line in self.lines(grey)]
+        return self.read_all([image], alternatives)[0]
 
-    def lines(self, grey: U8) -> list[tuple[Decoded, Line]]:
-        """The rows of a picture of working size, uint8 [H, W], as they were read and found: by dark ink or by light."""
-        pages = self._pages(find_inks(grey))
-        if not any(map(_shows_a_row, pages)) and sum(map(len, pages)) <= _CROWDED:
-            again = self._pages(find_local_inks(grey))
-            pages += [[row for row in page if _all_right(row[0].digits) >= _LEAST_AGAIN] for page in again]
-        return max((_without_strays(page) for page in pages), key=_sureness, default=[])
+    def read_all(self, images: Sequence[U8], alternatives: int = 0) -> list[list[Row]]:
+        """What `read` gives for each picture; several in as many calls of the models as one."""
+        for image in images:
+            _check(image)
+        large = [i for i, image in enumerate(images) if min(image.shape[:2]) >= SMALLEST]
+        worked_on = [working_size(_grey(images[i])) for i in large]
+        rows: list[list[Row]] = [[] for _ in images]
+        for i, (_, scale), lines in zip(large, worked_on, self.lines([grey for grey, _ in worked_on]), strict=True):
+            rows[i] = [_row(read, scale, images[i].shape[:2], self._texts(read, alternatives)) for read in lines]
+        return rows
 
-    def _pages(self, inks: list[Ink]) -> list[list[tuple[Decoded, Line]]]:
-        pages = [find_lines(ink) for ink in inks]
-        # All rows in one call, and all digits in another: what a call costs beside its batch is paid once a picture.
+    def lines(self, greys: Sequence[U8]) -> list[list["ReadLine"]]:
+        """The rows of pictures of working size, uint8 [H, W] each, as they were read and found: by dark ink or by
+        light.
+        """
+        found = self._pages([find_inks(grey) for grey in greys])
+        unread = [
+            i for i, pages in enumerate(found) if not any(map(_shows_a_row, pages)) and sum(map(len, pages)) <= _CROWDED
+        ]
+        for i, again in zip(unread, self._pages([find_local_inks(greys[i]) for i in unread]), strict=True):
+            found[i] += [[row for row in page if _all_right(row.decoded.digits) >= _LEAST_AGAIN] for page in again]
+        return [max((_without_strays(page) for page in pages), key=_sureness, default=[]) for pages in found]
+
+    def _pages(self, pictures: Sequence[Sequence[Ink]]) -> list[list[list["ReadLine"]]]:
+        """The lines of each picture's inks; those of all pictures together, as the models' calls cost less so."""
+        pages = [find_lines(ink) for inks in pictures for ink in inks]
+        # All rows in one call, and all digits in another: what a call costs beside its batch is paid once.
         steps = iter(self.row_model.log_probs([line.strip() for page in pages for line in page]))
         seen = [[seen for line in page if (seen := self._seen(line, next(steps))).text] for page in pages]
         seen = self._followed(seen)
@@ -110,7 +133,27 @@ class Reader:
         log_probs = iter(self.recogniser.log_probs(normalise_all([ink for _, (_, inks) in unsure for ink in inks])))
         for one, (candidates, _) in unsure:
             one.decoded = self._combined(one, candidates, np.array(list(islice(log_probs, len(candidates)))))
-        return [[(one.decoded, one.line) for one in page if one.decoded] for page in seen]
+        read = iter([[ReadLine(one.decoded, one.line, one.looks) for one in page if one.decoded] for page in seen])
+        return [list(islice(read, len(inks))) for inks in pictures]
+
+    def _texts(self, read: "ReadLine", count: int) -> tuple[tuple[str, float], ...]:
+        """The row's text and up to `count` others, with the natural logarithms of their probabilities, likeliest first:
+        what the row's confidence leaves is shared among the others as the row model likes them.
+        """
+        if not count:
+            return ()
+        labels = self.row_model.labels
+        proposed = [text for text in likeliest(read.looks[0], count + 1) if text]
+        likelihoods = agreed(read.looks, proposed or [()])[: len(proposed)]
+        texts = {"".join(labels[k] for k in text): float(one) for text, one in zip(proposed, likelihoods, strict=True)}
+        own = "".join(digit.text for digit in read.decoded.digits)
+        others = sorted(((one, text) for text, one in texts.items() if text != own), reverse=True)[:count]
+        rest = np.logaddexp.reduce([one for one, _ in others]) if others else 0.0
+        left = math.log(max(1 - read.decoded.confidence, _TINY))
+        told = [(text, left + one - float(rest)) for one, text in others if one > -np.inf]
+        if UNREADABLE not in own:
+            told.append((own, math.log(max(read.decoded.confidence, _TINY))))
+        return tuple(sorted(told, key=lambda text: -text[1]))
 
     def _seen(self, line: Line, steps: F32) -> "_Seen":
         """A line with its likeliest text, and read off where the row model is sure of that."""
@@ -188,22 +231,23 @@ def _is_worth_asking(one: _Seen, page: list[_Seen]) -> bool:
     return one.decoded is None and (len(one.text) > 1 or all(len(other.text) == 1 for other in page))
 
 
-def _without_strays(rows: list[tuple[Decoded, Line]]) -> list[tuple[Decoded, Line]]:
-    rows = [(decoded, line) for decoded, line in rows if _is_row(decoded.digits)]
-    tall = float(np.median([line.height for decoded, line in rows if len(decoded.digits) > 1] or [0.0]))
-    return [(decoded, line) for decoded, line in rows if not _is_stray(decoded, line.height, tall)]
+def _without_strays(rows: list[ReadLine]) -> list[ReadLine]:
+    rows = [row for row in rows if _is_row(row.decoded.digits)]
+    tall = float(np.median([row.line.height for row in rows if len(row.decoded.digits) > 1] or [0.0]))
+    return [row for row in rows if not _is_stray(row.decoded, row.line.height, tall)]
 
 
-def _sureness(rows: list[tuple[Decoded, Line]]) -> float:
+def _sureness(rows: list[ReadLine]) -> float:
     """By which of several readings of a picture, dark ink or light, the best is chosen: the digits that can be expected
     to stand in rows read rightly, less those that cannot be read. Dirt is read as ones, by the dozen: digits on their
     own count little.
     """
-    return sum(_all_right(row.digits) * (len(row.digits) - 2 * _unread(row.digits) - _ALONE) for row, _ in rows)
+    read = [row.decoded.digits for row in rows]
+    return sum(_all_right(digits) * (len(digits) - 2 * _unread(digits) - _ALONE) for digits in read)
 
 
-def _shows_a_row(page: list[tuple[Decoded, Line]]) -> bool:
-    return any(len(row.digits) > 1 and _all_right(row.digits) >= _CONTENT for row, _ in page)
+def _shows_a_row(page: list[ReadLine]) -> bool:
+    return any(len(row.decoded.digits) > 1 and _all_right(row.decoded.digits) >= _CONTENT for row in page)
 
 
 def _unread(digits: tuple[Digit, ...]) -> int:
@@ -221,6 +265,10 @@ def _check(image: U8) -> None:
         raise ValueError(f"image: uint8 array wanted, not {kind}")
     if image.ndim != 2 and not (image.ndim == 3 and image.shape[2] == 3):
         raise ValueError(f"image: shape [H, W] or [H, W, 3] wanted, not {list(image.shape)}")
+
+
+def _grey(image: U8) -> U8:
+    return image if image.ndim == 2 else u8(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY))
 
 
 def working_size(grey: U8) -> tuple[U8, float]:
@@ -246,8 +294,9 @@ def _is_stray(decoded: Decoded, height: float, tall: float) -> bool:
     return alone and not (decoded.confidence >= 0.9 and 0.6 * tall <= height <= 1.6 * tall)
 
 
-def _row(decoded: Decoded, line: Line, scale: float, shape: tuple[int, ...]) -> Row:
+def _row(read: ReadLine, scale: float, shape: tuple[int, ...], texts: tuple[tuple[str, float], ...]) -> Row:
     """A row in pixels of the picture that was handed in."""
+    decoded, line = read.decoded, read.line
 
     def outward(points: F64) -> F64:
         if line.back is not None:
@@ -267,7 +316,7 @@ def _row(decoded: Decoded, line: Line, scale: float, shape: tuple[int, ...]) -> 
     digits = tuple(replace(digit, box=placed(digit.box)) for digit in decoded.digits)
     marks = find_separators(decoded.digits, line.strokes)
     separators = tuple(replace(mark, box=placed(mark.box)) for mark in marks)
-    return Row("".join(digit.text for digit in digits), decoded.confidence, digits, corners4, separators)
+    return Row("".join(digit.text for digit in digits), decoded.confidence, digits, corners4, separators, texts)
 
 
 def _corners(box: tuple[int, int, int, int]) -> F64:

@@ -44,6 +44,8 @@ class Row:
     quad: the row's corners in pixels of the picture, clockwise from the top left as the row is read.
     separators: the dots, commas, colons, apostrophes and dashes beside its digits, left to right, told by their size
     and place alone.
+    alternatives: the likeliest texts with the natural logarithms of their probabilities, likeliest first, the row's own
+    among them unless a digit of it is unreadable; empty where they were not asked for.
     """
 
     text: str
@@ -51,6 +53,7 @@ class Row:
     digits: tuple[Digit, ...]
     quad: tuple[Point, Point, Point, Point]
     separators: tuple[Separator, ...] = ()
+    alternatives: tuple[tuple[str, float], ...] = ()
 
     @property
     def written(self) -> str:

@@ -36,7 +36,7 @@ def rows(
         for i in tqdm(range(count), kind, leave=False):
             scene = make_scene(tier, source, np.random.default_rng([seed, i, *kind.encode()]))
             grey, _ = working_size(np.asarray(cv2.cvtColor(scene.image, cv2.COLOR_BGR2GRAY), np.uint8))
-            read = [decoded for decoded, _ in reader.lines(grey)]
+            read = [row.decoded for row in reader.lines([grey])[0]]
             # Of a crowd's other rows the frame shows parts, which may be read rightly and are nobody's label.
             if longest or len(scene.rows) > 1:
                 read = sorted(read, key=lambda row: (len(row.digits), row.confidence))[-1:]

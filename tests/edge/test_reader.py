@@ -1,6 +1,8 @@
 """A picture in, its rows out: by the model that is shipped, on rows of the stroke model's."""
 
+import math
 import re
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -9,12 +11,14 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+import edge
 from edge import Reader
 from edge.engine import EngineConfig
 from edge.row import UNREADABLE
 from training.synth.displays import Display
 from training.synth.strokes import HandStyle, draw_hand
 
+SAMPLES = Path(edge.__file__).parent / "samples"
 SEEDS = range(20)
 TEXTS = [("408", "1937", "26590", "384061", "71728395")[seed % 5] for seed in SEEDS]
 
@@ -398,3 +402,26 @@ def test_any_picture_gives_valid_rows(reader, image):
 
 def test_reading_twice_gives_the_same(reader, pages, readings):
     assert [reader.read(page.image) for page in pages[:3]] == readings[:3]
+
+
+def test_pictures_read_together_give_what_each_gives_alone(reader):
+    images = [cv2.imread(str(SAMPLES / name)) for name in ("two-rows.png", "photo.jpg", "four-digits.png")]
+    images.insert(1, np.full((8, 200, 3), 255, np.uint8))  # too small for a digit
+    together = reader.read_all(images)
+    assert [[row.text for row in rows] for rows in together] == [["40718", "862935"], [], ["730518"], ["2749"]]
+    for image, rows in zip(images, together, strict=True):
+        for row, alone in zip(rows, reader.read(image), strict=True):
+            assert row.confidence == pytest.approx(alone.confidence, abs=1e-3)
+            assert row.quad == alone.quad
+
+
+def test_a_rows_other_texts_are_told_where_asked_for_with_probabilities_that_fit_its_own(reader):
+    image = cv2.GaussianBlur(cv2.imread(str(SAMPLES / "four-digits.png")), (0, 0), 6)
+    (plain,) = reader.read(image)
+    (row,) = reader.read(image, alternatives=4)
+    assert plain.alternatives == () and row.text == plain.text
+    texts = dict(row.alternatives)
+    assert 2 <= len(texts) <= 5 and math.exp(texts[row.text]) == pytest.approx(row.confidence)
+    likelihoods = [one for _, one in row.alternatives]
+    assert likelihoods == sorted(likelihoods, reverse=True)
+    assert sum(map(math.exp, likelihoods)) == pytest.approx(1, abs=1e-6)
