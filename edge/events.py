@@ -82,9 +82,17 @@ class Reading:
         return Event(self.id, "reading", self.source, self.time, body)
 
 
-def gone(reading: Reading, time: float) -> Event:
-    """That the row of an earlier reading has left the picture."""
-    return Event(new_id(), "gone", reading.source, time, {"reading": reading.id, "field": reading.field})
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """That the row of an earlier reading has left the picture. id: a ULID; time: Unix seconds, of that frame."""
+
+    id: str
+    time: float
+    reading: Reading
+
+    def event(self) -> Event:
+        body = {"reading": self.reading.id, "field": self.reading.field}
+        return Event(self.id, "gone", self.reading.source, self.time, body)
 
 
 def state(source: str, now: State, why: str, time: float) -> Event:
