@@ -41,7 +41,7 @@ Corners = Annotated[tuple[Point, Point, Point, Point], _LAX]
 
 class _Part(BaseModel):
     model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+        extra="forbid", frozen=True, strict=True, allow_inf_nan=False
     )
 
 
