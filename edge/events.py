@@ -1,5 +1,6 @@
 """What the daemon says to the world: readings, rows that left, states of cameras. Plain data that becomes JSON."""
 
+import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -17,9 +18,12 @@ pictures; misaligned: pictures that its region or perspective does not fit.
 """
 
 
-def new_id() -> str:
-    """A ULID (github.com/ulid/spec): 26 characters, sortable by time, the same for all copies of one event."""
-    return str(ULID())
+def new_id(time: float, *what: object) -> str:
+    """A ULID (github.com/ulid/spec) of an event at `time`, Unix seconds: 26 characters, sortable by time. Its other 80
+    bits are a hash of `time` and `what`, so that a recording played again gives the same.
+    """
+    digest = hashlib.sha256(repr((time, *what)).encode()).digest()
+    return str(ULID(int(1000 * time).to_bytes(6, "big") + digest[:10]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +101,7 @@ class Gone:
 
 def state(source: str, now: State, why: str, time: float) -> Event:
     """That a camera's state is another now. why: one line for people."""
-    return Event(new_id(), "state", source, time, {"state": now, "why": why})
+    return Event(new_id(time, source, now, why), "state", source, time, {"state": now, "why": why})
 
 
 def rfc3339(time: float) -> str:

@@ -19,7 +19,7 @@ NOON = 1_795_262_400.0  # 2026-11-21T12:00:00Z
 def reading(time: float = NOON) -> Reading:
     quad = ((20.0, 30.0), (80.0, 30.0), (80.0, 60.0), (20.0, 60.0))
     row = Row("4?", 0.2, (Digit("4", 0.4, (20, 30, 30, 30)), Digit("?", 0.0, (50, 30, 30, 30))), quad)
-    return Reading(new_id(), time, "desk", 7, None, "4?", "4?", 0.2, "uncertain", row, "rows")
+    return Reading(new_id(time, os.urandom(4)), time, "desk", 7, None, "4?", "4?", 0.2, "uncertain", row, "rows")
 
 
 @pytest.fixture
