@@ -59,8 +59,11 @@ def _mend(secret: Secret) -> str:
 
 def _bytes(path: Path) -> bytes:
     # A pipe that nobody writes to would be waited for at being opened.
-    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with open(handle, "rb") as file:  # noqa: PTH123
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
+    file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISREG(os.fstat(file).st_mode):
             raise ValueError
-        return file.read(MAX_BYTES + 1)
+        with os.fdopen(file, "rb", closefd=False) as stream:
+            return stream.read(MAX_BYTES + 1)
+    finally:
+        os.close(file)
