@@ -44,10 +44,10 @@ class _Track:
     number: int
     place: Place
     seen: float  # when it was last
+    recent: deque[str]  # what the newest looks read, since the row settled
     evidence: Evidence = field(default_factory=Evidence)
     row: Row | None = None  # in the newest look, with what all looks say; None while that look reads something else
     best: str = ""  # the likeliest text by all looks
-    recent: deque[str] = field(default_factory=deque)  # what the newest looks read, since the row settled
     looks: int = 0  # since it is not settled what `best` is
     here: bool = True  # in the newest look
     settled: Row | None = None
@@ -69,8 +69,6 @@ class _Track:
     def settles(self, config: StabiliserConfig) -> bool:
         if self.row is None or not self.is_new():
             return False
-        while len(self.recent) > _RECENT * config.agree:
-            self.recent.popleft()
         enough = min(_ONCE_MORE, config.agree) if self.row.confidence >= config.confidence else config.agree
         return self.recent.count(self.best) >= enough
 
@@ -151,7 +149,7 @@ class Stabiliser:
                 return
             self._tracks.remove(min(unsettled, key=lambda track: (track.seen, track.number)))
         self._count += 1
-        track = _Track(self._count, place, taken)
+        track = _Track(self._count, place, taken, deque(maxlen=_RECENT * self._config.agree))
         track.look(row, place, taken)
         self._tracks.append(track)
 
