@@ -21,7 +21,7 @@ from edge.sources.source import Ended, SourceError, Stuck, Taken
 
 _HEAD = "digitd recording 1"
 _LONGEST_LINE = 200  # characters
-_ROOM = 4 << 20  # bytes that have to be free beside those of a frame, for what the writer holds back
+_ROOM = 8 << 20  # bytes that have to be free beside two frames; the writer holds back clusters of 5 MB and a frame
 _RATE = 25.0  # frames a second, for players
 
 
@@ -108,7 +108,7 @@ class Recorder:
         # OpenCV does not say when the disk is full, so it is asked before.
         status = os.statvfs(self._path.parent)
         free = status.f_bavail * status.f_frsize
-        if free < needed + _ROOM:
+        if free < 2 * needed + _ROOM:
             raise RecordingError(
                 f"{self._path}: the disk is full ({free >> 20} MiB left); make room, or record elsewhere"
             )

@@ -14,9 +14,8 @@ from edge.sources.source import SourceError, Stuck, Taken
 
 _PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443}
 
-# A tenth of a second of looking at the stream is enough to open it, two are usual. What a camera answers may not send
-# FFmpeg to files.
-_OPTIONS = "rtsp_transport;{}|analyzeduration;100000|protocol_whitelist;rtsp,rtsps,rtp,srtp,udp,tcp,tls,http,https"
+# A tenth of a second of looking at the stream is enough to open it, two are usual.
+_OPTIONS = "rtsp_transport;{}|analyzeduration;100000"
 
 
 def without_secrets(source: str) -> str:

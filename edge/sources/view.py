@@ -63,7 +63,7 @@ class View:
         """Points of what is looked at, float64 [N, 2], as points of the whole picture: float64 [N, 2]."""
         if self._fitted is None:
             raise ValueError("no picture was looked at yet")
-        back: F64 = np.linalg.inv(self._fitted.matrix)
+        back = np.asarray(np.linalg.inv(self._fitted.matrix), np.float64)
         return _moved(np.asarray(points, np.float64).reshape(-1, 2), back)
 
 
