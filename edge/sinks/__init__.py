@@ -27,13 +27,17 @@ class Sink(Protocol):
     batch: int
     ready: Callable[[], None]
 
+    def start(self) -> None:
+        """Before the first `send`, when an earlier sink of this name has been closed. Raises nothing."""
+
     def send(self, events: Sequence[Event]) -> None:
         """Returns when all are safely there, in order. Raises SinkError; some of them may have arrived then."""
 
     def reopen(self) -> None:
         """Files have been moved: begin new ones (SIGHUP)."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Started or not."""
 
 
 Cameras = Mapping[str, Sequence[str]]

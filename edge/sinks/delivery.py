@@ -82,6 +82,7 @@ class Delivery:
 
     def _run(self) -> None:
         try:
+            self._sink.start()
             while not self._over():
                 self._news.clear()
                 self._again.clear()

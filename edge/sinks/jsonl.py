@@ -31,6 +31,9 @@ class Jsonl:
         except OSError as error:
             raise ConfigError(f"sinks.{name}.path: {self._cannot(error)}") from None
 
+    def start(self) -> None:
+        """The file is open."""
+
     def send(self, events: Sequence[Event]) -> None:
         try:
             self._append([json_line(event).encode() + b"\n" for event in events])

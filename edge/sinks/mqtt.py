@@ -62,6 +62,8 @@ class Mqtt:
         self._refused = ""
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._keep_connected, name=f"mqtt-{name}", daemon=True)
+
+    def start(self) -> None:
         self._thread.start()
 
     def send(self, events: Sequence[Event]) -> None:
@@ -86,7 +88,8 @@ class Mqtt:
             with suppress(SinkError):
                 connection.publish([Message(self._topics.status, "offline")], CLOSING)
             connection.end()
-        self._thread.join(CLOSING)
+        if self._thread.ident is not None:
+            self._thread.join(CLOSING)
 
     def _connected(self) -> "_Connection":
         with self._changed:

@@ -19,6 +19,9 @@ class Stdout:
         self._line = line if config.format == "text" else json_line
         self._stream = stream
 
+    def start(self) -> None:
+        """Nothing to begin."""
+
     def send(self, events: Sequence[Event]) -> None:
         stream = self._stream or sys.stdout
         if stream is None:

@@ -64,6 +64,9 @@ class Webhook:
             ssl_context=_trusting(config, name) if url.scheme == "https" else None,
         )
 
+    def start(self) -> None:
+        """The first event connects."""
+
     def send(self, events: Sequence[Event]) -> None:
         for event in events:
             self._post(event)
