@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from edge import cli_config, cli_service
 from edge.errors import ConfigError, DigitdError
 
 GROUP = "digitd.commands"
@@ -122,6 +123,80 @@ def read(
 
 
 @app.command()
+def live(
+    source: Annotated[
+        str,
+        typer.Option(
+            "--source", "-s", metavar="SOURCE", help="Camera 0, 1 or /dev/video0, rtsp:// or http:// URL, film, folder."
+        ),
+    ] = "0",
+    window: Annotated[bool, typer.Option("--window/--no-window", help="Show what is read, or only print it.")] = True,
+    format: Annotated[
+        Literal["text", "jsonl"], typer.Option("--format", "-f", help="How readings are printed.")
+    ] = "text",
+    record: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Keep the frames there, an .mkv, to be read again by --source FILE."),
+    ] = None,
+    size: Annotated[str | None, typer.Option(metavar="WxH", help="Ask the camera for this size.")] = None,
+    rate: Annotated[float | None, typer.Option(min=0.1, max=1000, help="Ask it for so many frames a second.")] = None,
+    pixels: Annotated[Literal["MJPG", "YUYV"] | None, typer.Option(help="Ask it for this format.")] = None,
+    loop: Annotated[bool, typer.Option("--loop", help="Begin a film again at its end.")] = False,
+    model: Model = None,
+    row_model: RowModel = None,
+    provider: Provider = "auto",
+    threads: Threads = None,
+) -> None:
+    """Read rows from a camera, stream or film while you watch.
+
+    A row is printed once when it has been read the same for some frames, and again when it
+    changes. In the window: space pauses, s saves the picture, q or Esc ends.
+
+    \b
+    Examples:
+      digitd live
+      digitd live --source /dev/video2 --size 1920x1080 --pixels MJPG
+      digitd live --source rtsp://camera.local/stream --no-window
+      digitd live --record desk.mkv
+      digitd live --source desk.mkv --no-window --format jsonl
+
+    \b
+    Exit codes: 0 ended by you or with the film, 1 the source gives no pictures, 2 usage, 78 bad model file or provider.
+    """
+    from edge.commands import live as command
+    from edge.engine import EngineConfig
+
+    request = command.Request(source, window, format, record, size, rate, pixels, loop)
+    raise typer.Exit(command.run(request, model, row_model, EngineConfig(provider, threads)))
+
+
+@app.command()
+def run(
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", "-c", metavar="FILE", help="Default: digitd.toml here, else /etc/digitd/digitd.toml."),
+    ] = None,
+) -> None:
+    """Read cameras for good, and hand readings on: the daemon.
+
+    What it reads and where readings go stands in digitd.toml; `digitd config` checks it. A reading is
+    on the disk before anybody is told of it. SIGHUP has the file read again, SIGTERM ends.
+
+    \b
+    Examples:
+      digitd run
+      digitd run --config /etc/digitd/digitd.toml
+      sudo digitd service install
+
+    \b
+    Exit codes: 0 ended by a signal, 78 bad digitd.toml, model file or provider.
+    """
+    from edge.commands import run as command
+
+    raise typer.Exit(command.run(config))
+
+
+@app.command()
 def doctor(
     model: Model = None,
     row_model: RowModel = None,
@@ -145,7 +220,10 @@ def doctor(
     raise typer.Exit(command.run(model, row_model, provider, as_json))
 
 
-BUILT_IN = ("read", "doctor")
+app.add_typer(cli_config.app)
+app.add_typer(cli_service.app)
+
+BUILT_IN = ("read", "live", "run", "doctor", "config", "service")
 
 
 def main() -> None:
@@ -160,7 +238,8 @@ def main() -> None:
             add_commands_of_other_packages()
         app(prog_name="digitd")
     except DigitdError as error:
-        complain(str(error))
+        for line in str(error).split("\n"):  # one for each fault of a configuration
+            complain(line)
         sys.exit(error.exit_code)
     except Exception as fault:
         if DEBUG:
