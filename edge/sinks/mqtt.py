@@ -29,8 +29,8 @@ ACKNOWLEDGING = 20.0  # seconds for one batch
 CLOSING = 1.0  # seconds to say offline
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0  # seconds between two connections
 HELD = 10.0  # seconds that a connection must have lasted to begin with the first pause again
+CUT = 3  # shorter ones, one after the other, that look like two clients of one name who push each other out
 OLD_BROKER = 132  # reason code "unsupported protocol version": it may still know MQTT 3.1.1
-TAKEN_OVER = 142  # reason code "session taken over"
 
 
 class Mqtt:
@@ -56,7 +56,8 @@ class Mqtt:
             raise ConfigError(f"sinks.{name}.discovery: a prefix of topics has no # and no +; leave them out")
         self._protocol = MQTTProtocolVersion.MQTTv5
         self._changed = threading.Condition()
-        self._connection: _Connection | None = None
+        self._current: _Connection | None = None
+        self._connection: _Connection | None = None  # the same, once the broker has taken it
         self._problem: str | None = None
         self._tried = False
         self._refused = ""
@@ -83,13 +84,11 @@ class Mqtt:
         """Says offline, if there is somebody to say it to, within a second or two."""
         self._closing.set()
         with self._changed:
-            connection = self._connection
-        if connection is not None:
-            with suppress(SinkError):
-                connection.publish([Message(self._topics.status, "offline")], CLOSING)
-            connection.end()
+            current = self._current
+        if current is not None:
+            current.leave()
         if self._thread.ident is not None:
-            self._thread.join(CLOSING)
+            self._thread.join(2 * CLOSING)
 
     def _connected(self) -> "_Connection":
         with self._changed:
@@ -101,14 +100,18 @@ class Mqtt:
     # The thread that connects
 
     def _keep_connected(self) -> None:
-        pause = FIRST_PAUSE
+        pause, cut = FIRST_PAUSE, 0
         while not self._closing.is_set():
             begun = time.monotonic()
             problem = self._one_connection()
+            held = time.monotonic() - begun > HELD
             with self._changed:
+                cut = 0 if held else cut + 1 if self._connection is not None else cut
+                if cut >= CUT:
+                    problem += "; again and again: give each digitd and each sink a client_id of its own"
                 self._connection, self._problem, self._tried = None, problem, True
                 self._changed.notify_all()
-            if time.monotonic() - begun > HELD:
+            if held:
                 pause = FIRST_PAUSE
             self._closing.wait(random.uniform(pause / 2, pause))
             pause = min(pause * 2, LONGEST_PAUSE)
@@ -116,16 +119,20 @@ class Mqtt:
     def _one_connection(self) -> str:
         """From its beginning to its end; why it ended."""
         connection = _Connection(self._client(), self._address)
+        with self._changed:
+            self._current = connection
         try:
             connection.begin(self._config.host, self._port, self._config.keepalive)
             self._greet(connection)
             with self._changed:
                 self._connection, self._problem, self._tried = connection, None, True
                 self._changed.notify_all()
-            if self._closing.is_set():
-                return f"{self._address}: closed"
             self.ready()
-            return connection.wait()
+            if not self._closing.is_set():
+                connection.wait()
+            if self._closing.is_set():  # parting with a word keeps the broker from saying it for us
+                connection.publish([Message(self._topics.status, "offline")], CLOSING)
+            return connection.why
         except SinkError as error:
             if connection.refusal == OLD_BROKER and self._protocol == MQTTProtocolVersion.MQTTv5:
                 self._protocol = MQTTProtocolVersion.MQTTv311
@@ -204,6 +211,7 @@ class _Connection:
         self._address = address
         self._changed = threading.Condition()
         self._answered = False
+        self._leaving = False
         self._ended: str | None = None
         self._acknowledged: dict[int, ReasonCode] = {}
         client.on_connect = self._on_connect
@@ -227,7 +235,8 @@ class _Connection:
             raise self._error(f"cannot be reached ({reason}); check host, port and that the broker runs") from None
         self._client.loop_start()
         with self._changed:
-            if not self._changed.wait_for(lambda: self._answered or self._ended is not None, CONNECTING):
+            self._changed.wait_for(lambda: self._answered or self._leaving or self._ended is not None, CONNECTING)
+            if not self._answered and self._ended is None:
                 raise self._error(f"did not answer in {CONNECTING:g} s")
             if self._ended is not None:
                 raise self._error(self._ended)
@@ -259,11 +268,20 @@ class _Connection:
                     f"{self._address}: refuses {wanted[mid]} ({reason}); allow this user to publish it", loud=True
                 )
 
-    def wait(self) -> str:
-        """Until it ends; why."""
+    def wait(self) -> None:
+        """Until it ends, or `leave` is called."""
         with self._changed:
-            self._changed.wait_for(lambda: self._ended is not None)
-            return f"{self._address}: {self._ended}"
+            self._changed.wait_for(lambda: self._leaving or self._ended is not None)
+
+    def leave(self) -> None:
+        with self._changed:
+            self._leaving = True
+            self._changed.notify_all()
+
+    @property
+    def why(self) -> str:
+        """It ended."""
+        return f"{self._address}: {self._ended or 'closed'}"
 
     def end(self) -> None:
         with suppress(Exception):
@@ -294,9 +312,8 @@ class _Connection:
             self._changed.notify_all()
 
     def _on_disconnect(self, client: paho.Client, _data: Any, _flags: Any, reason: ReasonCode, _props: Any) -> None:
-        mend = "; give each digitd and each sink a client_id of its own" if reason.value == TAKEN_OVER else ""
         with self._changed:
-            self._ended = self._ended or f"connection lost ({reason}){mend}"
+            self._ended = self._ended or f"connection lost ({reason})"
             self._changed.notify_all()
 
     def _on_publish(self, client: paho.Client, _data: Any, mid: int, reason: ReasonCode, _properties: Any) -> None:

@@ -146,7 +146,7 @@ def test_a_broker_killed_and_restarted_under_load_loses_nothing(
             batch = [reading(len(events) + n) for n in range(3)]
             house.put(*batch)
             events.extend(batch)
-            time.sleep(0.003)
+            time.sleep(0.02)
 
     loader = threading.Thread(target=load)
     loader.start()
