@@ -4,8 +4,8 @@ A live sensor is never still: its noise alone changes each picture. What comes f
 same to the bit, though: each group of pictures begins with a key frame that is coded anew, and single changes between
 pictures of a frozen camera are then as large as those of a live one before which nothing moves. So the median over
 several seconds is judged, which spans more than one group. Measured on one scene of 640x480 through x264 at 15 frames a
-second (mean of absolute differences, grey levels): frozen 0 to 0.01, frozen with noise in the picture 0.001 to 0.9 with
-a median under 0.1, still but live 1.0 to 2.0, live with a cap on the lens 0.6.
+second (mean of absolute differences, grey levels): frozen 0 to 0.01, frozen with noise in the picture 0 to 1.1 with a
+median of 0.14 and no pixel by more than 11, still but live 1.0 to 2.0, live with a cap on the lens 0.6.
 """
 
 import statistics
@@ -27,6 +27,7 @@ _FROZEN_FOR = 5.0  # seconds
 _FEWEST = 8  # changes that frozen is told from
 _LATEST = 5  # changes that life is told from: more than the one that a key frame makes
 _STILL = 0.3  # grey levels; the median change of a frozen camera is below, of a live one above
+_ALIVE = 0.7  # grey levels; no few changes of a frozen camera have a median above
 _MOVED = 48  # grey levels; coding anew does not change a pixel by as much, moving ink does
 _MOVED_PIXELS = 8
 _DARK_FOR = 1.0  # seconds
@@ -77,12 +78,12 @@ class PictureState:
         self._changes.append((now, change))
         if self._frozen:
             latest = [change for _, change in self._changes][-_LATEST:]
-            if len(latest) == _LATEST and statistics.median(latest) >= _STILL:
+            if len(latest) == _LATEST and statistics.median(latest) >= _ALIVE:
                 self._changes.clear()
                 self._frozen = False
         while len(self._changes) > _FEWEST and now - self._changes[1][0] >= _FROZEN_FOR:
             self._changes.popleft()
-        if not self._frozen and len(self._changes) >= _FEWEST and now - self._changes[0][0] >= _FROZEN_FOR:
+        if len(self._changes) >= _FEWEST and now - self._changes[0][0] >= _FROZEN_FOR:
             self._frozen = statistics.median(change for _, change in self._changes) < _STILL
 
     def _is_dark(self, sample: U8, now: float) -> bool:

@@ -82,7 +82,7 @@ class V4l2:
         config, camera = self._config, opened.capture
         if config.format is not None:
             camera.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*config.format))
-            got = int(camera.get(cv2.CAP_PROP_FOURCC)).to_bytes(4, "little", signed=False).decode("latin-1")
+            got = (int(camera.get(cv2.CAP_PROP_FOURCC)) & 0xFFFFFFFF).to_bytes(4, "little").decode("latin-1")
             self._compare("format", config.format, got)
         if config.size is not None:
             camera.set(cv2.CAP_PROP_FRAME_WIDTH, config.size[0])
