@@ -44,7 +44,8 @@ def faults(error: ValidationError, document: Mapping[str, Any], text: str, schem
     """
     by_key: dict[Loc, list[ErrorDetails]] = {}
     for detail in error.errors(include_url=False):
-        by_key.setdefault(_key(detail["loc"], document), []).append(detail)
+        tag = ("type",) if detail["type"] == "union_tag_invalid" else ()
+        by_key.setdefault(_key((*detail["loc"], *tag), document), []).append(detail)
     lines = places(text)
     found = [Fault(_line(key, lines), _what(key, details, schema)) for key, details in by_key.items()]
     return sorted(found, key=lambda fault: fault.line)
@@ -92,7 +93,7 @@ def _said(key: Loc, details: list[ErrorDetails], schema: Schema) -> str:
             return 'no camera; name one at least: [cameras.NAME] with source = "0"'
         return "is missing; the list is too short" if isinstance(key[-1], int) else "is missing; add it"
     if kind == "union_tag_invalid":
-        return f"type = {_shown(ctx['tag'])} is not known; allowed: {ctx['expected_tags']}"
+        return f"{_shown(ctx['tag'])} is not known; allowed: {ctx['expected_tags']}"
     if kind == "union_tag_not_found":
         return f"type is missing; allowed: {', '.join(_tags(schema, detail['loc']))}"
     if kind == "literal_error":
