@@ -27,8 +27,8 @@ def free_port() -> int:
         return int(one.getsockname()[1])
 
 
-def certificates(folder: Path) -> None:
-    """ca.crt, and server.crt with server.key for localhost and 127.0.0.1, signed by it."""
+def certificates(folder: Path, names: str = "DNS:localhost,IP:127.0.0.1") -> None:
+    """ca.crt, and server.crt with server.key for `names`, signed by it."""
 
     def openssl(*arguments: str) -> None:
         subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
@@ -38,7 +38,7 @@ def certificates(folder: Path) -> None:
     ca = ("-keyout", "ca.key", "-out", "ca.crt", "-subj", "/CN=test CA", "-addext", "keyUsage=critical,keyCertSign")
     openssl(*new, "-x509", "-days", "2", *ca)
     openssl(*new, "-keyout", "server.key", "-out", "server.csr", "-subj", "/CN=localhost")
-    (folder / "names").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
+    (folder / "names").write_text(f"subjectAltName={names}\n")
     signed = ("-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2", "-extfile", "names")
     openssl("x509", "-req", "-in", "server.csr", *signed, "-out", "server.crt")
 
