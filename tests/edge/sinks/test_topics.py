@@ -2,10 +2,14 @@
 
 import json
 import re
+import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter
 
+from edge.config import SinkConfig
 from edge.events import Event, state
 from edge.sinks.homeassistant import discovery
 from edge.sinks.topics import Message, Picture, Topics
@@ -121,3 +125,16 @@ def test_readings_are_there_only_while_daemon_and_camera_are_but_problems_while_
 
 def test_a_message_is_retained_unless_said() -> None:
     assert Message("a", "b").retain
+
+
+def test_the_text_names_every_topic_and_its_settings_are_valid() -> None:
+    docs = Path(__file__).parents[3] / "docs"
+    text = (docs / "mqtt.md").read_text(encoding="utf-8")
+    for topic in {*published(reading()), *published(state("attic", "online", "", NOW)), TOPICS.status}:
+        assert f"`{topic.replace('home/digits', 'digitd').replace('attic', 'CAMERA')}`" in text
+    for name in ("mqtt", "webhook"):
+        (block,) = re.findall(
+            r"^```toml\n(.*?)^```$", (docs / f"{name}.md").read_text(encoding="utf-8"), re.DOTALL | re.M
+        )
+        for sink in tomllib.loads(block)["sinks"].values():
+            assert TypeAdapter[Any](SinkConfig).validate_python(sink).type == name
