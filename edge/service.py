@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -158,10 +159,10 @@ def _make_venv(layout: Layout, say: Say) -> None:
         return
     if layout.venv.exists() and any(layout.venv.iterdir()):
         raise UsageError(f"--prefix {layout.prefix}: holds something else; name another folder")
-    done = _run([str(python), "-m", "venv", str(layout.venv)], PIP_TIMEOUT)
+    done = _run([str(python), "-m", "venv", "--without-pip", str(layout.venv)], PIP_TIMEOUT)  # ours serves
     if done.returncode:
-        shutil.rmtree(layout.venv, ignore_errors=True)
-        raise ConfigError(f"{layout.venv}: no venv could be made with {python}; on Debian: apt install python3-venv")
+        reason = (done.stderr.strip().splitlines() or ["it says nothing"])[-1]
+        raise ConfigError(f"{layout.venv}: {python} could not make a venv ({reason})")
     say(f"made a venv: {layout.venv}")
     closed = [folder for folder in python.parents if not folder.stat().st_mode & 1]
     if closed:
@@ -174,7 +175,12 @@ def _install_program(layout: Layout, wheels: Path | None, say: Say) -> None:
     if _installed_version(layout) == version and (source is None or source.is_file()):
         return
     target = f"digitd=={version}" if wheels or source is None else str(source)
-    command = [str(layout.venv / "bin" / "python"), "-m", "pip", "install", "--disable-pip-version-check", "--quiet"]
+    if find_spec("pip") is None:
+        raise ConfigError(
+            f"{sys.prefix}: has no pip, which installs the service; add it: {sys.executable} -m ensurepip"
+        )
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", str(layout.venv / "bin" / "python")]
+    command = [*pip, "install", "--quiet"]
     if wheels is not None:
         if not wheels.is_dir():
             raise UsageError(

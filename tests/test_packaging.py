@@ -62,6 +62,8 @@ def test_the_wheel_holds_the_packages_and_nothing_else(wheel: ZipFile) -> None:
         for path in (ROOT / package).rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
+    units = {path.relative_to(ROOT / "systemd").as_posix() for path in (ROOT / "systemd").rglob("*") if path.is_file()}
+    ours |= {f"edge/units/{name}" for name in (*units, "digitd.toml")}
     assert {name for name in wheel.namelist() if ".dist-info/" not in name} == ours
 
 

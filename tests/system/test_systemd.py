@@ -30,6 +30,31 @@ RestartSec=100ms
 TimeoutAbortSec=200ms
 """
 
+PROBE = """
+import ctypes, errno, json, mmap, os
+
+def unshare():
+    if ctypes.CDLL(None, use_errno=True).unshare(0x10000000):  # CLONE_NEWUSER
+        raise OSError(ctypes.get_errno(), "unshare")
+
+def tried(what):
+    try:
+        what()
+    except OSError as error:
+        return errno.errorcode[error.errno]
+    return "done"
+
+print(json.dumps({
+    "affinity": tried(lambda: os.sched_setaffinity(0, os.sched_getaffinity(0))),
+    "priority": tried(lambda: os.setpriority(os.PRIO_PROCESS, 0, 1)),
+    "device": tried(lambda: os.open("/dev/probe", os.O_RDWR)),
+    "executable memory": tried(lambda: mmap.mmap(-1, 4096, prot=mmap.PROT_WRITE | mmap.PROT_EXEC)),
+    "write": tried(lambda: os.open("/etc/digitd/new", os.O_WRONLY | os.O_CREAT)),
+    "home": tried(lambda: os.listdir("/root")),
+    "namespace": tried(unshare),
+}), flush=True)
+"""
+
 
 class Box:
     """The booted systemd with digitd in it, as a person at its terminal sees it."""
@@ -243,10 +268,23 @@ def test_credentials_come_from_the_store_to_the_service_alone(box: Box) -> None:
     assert "hunter2" not in box.sh(f"cat /proc/{process}/environ") + box.journal()
 
 
-def test_onnx_runtime_may_set_its_threads_affinity(box: Box) -> None:
-    box.fresh('[model]\nthreads = 2\n[cameras.desk]\nsource = "0"\n')
+def test_it_may_set_its_threads_affinity_and_little_else(box: Box) -> None:
+    program = "ExecStart=\nExecStart=/opt/digitd/bin/python /run/probe.py"
+    box.fresh(drop_in=f"[Service]\nType=oneshot\nRestart=no\nWatchdogSec=0\n{program}\n")
+    box.put("/run/probe.py", PROBE)
+    box.sh("rm -f /dev/probe; mknod -m 666 /dev/probe c 10 200")  # tun: anyone may open it where the unit lets him
+    assert box.sh("cat </dev/probe 2>&1 || true").endswith("File descriptor in bad state")
     box.start()
-    assert "affinity" not in box.journal()
+    (said,) = [line for line in box.journal().splitlines() if line.startswith("{")]
+    assert json.loads(said) == {
+        "affinity": "done",
+        "priority": "EPERM",
+        "device": "EPERM",
+        "executable memory": "EPERM",
+        "write": "EROFS",
+        "home": "EACCES",
+        "namespace": "EPERM",
+    }
 
 
 def test_the_unit_is_correct_and_says_nothing(box: Box) -> None:
