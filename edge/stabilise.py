@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from edge.config import StabiliserConfig
 from edge.direct import shared
 from edge.fusion import Evidence
-from edge.row import Row
+from edge.row import UNREADABLE, Row
 from edge.tracking import Place, Shift, follow, place_of
 
 MOST = 32
@@ -16,6 +16,9 @@ MOST = 32
 
 _ONCE_MORE = 2  # looks that have to agree, however sure the first was: what is seen once is often nothing
 _RECENT = 4  # times as many looks as have to agree, among which they are
+_LIKELY = 0.5  # confidence below which a text is not settled on yet, as another may come to be likelier
+_NEAR = 0.7  # by how much the logarithm of a text's probability may be less than its own for a look to agree with it
+_IN_DOUBT = 2  # times as many looks as have to agree, with which even an unlikely text is: so that no row goes unsaid
 _PATIENCE = 5  # times as many looks as have to agree, after which a row that does not settle is not waited for
 
 
@@ -44,7 +47,7 @@ class _Track:
     number: int
     place: Place
     seen: float  # when it was last
-    recent: deque[str]  # what the newest looks read, since the row settled
+    recent: deque[frozenset[str]]  # what the newest looks may have read, since the row settled
     evidence: Evidence = field(default_factory=Evidence)
     row: Row | None = None  # in the newest look, with what all looks say; None while that look reads something else
     best: str = ""  # the likeliest text by all looks
@@ -59,9 +62,11 @@ class _Track:
         text = texts[0][0] if texts else row.text
         self.best = text
         self.looks = self.looks + 1 if self.is_new() else 0
-        self.place = replace(place, text=text)
+        # What is read otherwise is mostly a part of the row, or more than it: it tells where the row is, not how large.
+        size = place if row.text == text else self.place
+        self.place = replace(place, text=text, width=size.width, height=size.height)
         self.row = _fused(row, texts) if row.text == text else None
-        self.recent.append(row.text)
+        self.recent.append(_likely(row))
 
     def is_new(self) -> bool:
         return self.settled is None or self.settled.text != self.best
@@ -69,8 +74,12 @@ class _Track:
     def settles(self, config: StabiliserConfig) -> bool:
         if self.row is None or not self.is_new():
             return False
-        enough = min(_ONCE_MORE, config.agree) if self.row.confidence >= config.confidence else config.agree
-        return self.recent.count(self.best) >= enough
+        looks = sum(self.best in texts for texts in self.recent)
+        if self.row.confidence >= config.confidence:
+            return looks >= min(_ONCE_MORE, config.agree)
+        if self.row.confidence >= _LIKELY or UNREADABLE in self.best:
+            return looks >= config.agree
+        return looks >= _IN_DOUBT * config.agree and self.settled is None
 
     def settle(self) -> None:
         self.settled, self.looks = self.row, 0
@@ -80,10 +89,12 @@ class _Track:
 class Stabiliser:
     """Follows the rows of one camera's frames. It has no clock: the same calls give the same answers.
 
-    A row settles at a look that reads the text which all looks together find likeliest, when `agree` of the last looks,
-    four times as many, have read it; or when two have and it is as sure as `confidence` says. It settles again when
-    that text is another, and looks after the last settling say so in the same way. A text with `?` settles only while
-    none of the looks could read all of it. With `agree` 1 a single look is enough, even of a row never seen before.
+    A row settles at a look that reads the text which all looks together find likeliest, and more likely than not, when
+    `agree` of the last looks, four times as many, have read it or found it about as likely as what they read; or when
+    two have and all together are as sure as `confidence` says. A row of which no text is more likely than not settles
+    after twice as many looks. It settles again when the likeliest text is another one, and looks after the last
+    settling agree in the same way. A text with `?` settles only while no look could read all of it. With `agree` 1 a
+    single look is enough, even of a row never seen before.
     """
 
     def __init__(self, config: StabiliserConfig) -> None:
@@ -157,6 +168,13 @@ class Stabiliser:
         gone = [t for t in self._tracks if not t.here and taken - t.seen >= self._config.gone_after]
         self._tracks = [track for track in self._tracks if track not in gone]
         return [Left(track.number, track.settled) for track in gone if track.settled is not None]
+
+
+def _likely(row: Row) -> frozenset[str]:
+    """The texts that a look agrees with: its own, and those that it finds about as likely."""
+    told = dict(row.alternatives)
+    least = told.get(row.text, 0.0) - _NEAR
+    return frozenset([row.text, *(text for text, one in told.items() if one >= least)])
 
 
 def _most_digits(rows: Sequence[Row]) -> list[Row]:
