@@ -258,10 +258,12 @@ class _Connection:
             )
             missing = wanted.keys() - self._acknowledged.keys()
             reasons = {mid: self._acknowledged.pop(mid) for mid in wanted.keys() - missing}
+            if missing:
+                self._ended = self._ended or f"did not acknowledge in {timeout:g} s"
             ended = self._ended
         if missing:
             self.end()
-            raise self._error(ended or f"did not acknowledge in {timeout:g} s")
+            raise self._error(ended or "")
         for mid, reason in reasons.items():
             if reason.is_failure:
                 raise _RefusedError(
@@ -284,10 +286,13 @@ class _Connection:
         return f"{self._address}: {self._ended or 'closed'}"
 
     def end(self) -> None:
-        with suppress(Exception):
-            self._client.disconnect()
+        """With a word of parting after `leave`; without it the broker publishes the last will."""
+        if self._leaving:
+            with suppress(Exception):
+                self._client.disconnect()
         with self._changed:
-            self._changed.wait_for(lambda: self._ended is not None, 0.2)
+            if self._leaving:
+                self._changed.wait_for(lambda: self._ended is not None, 0.2)
             self._ended = self._ended or "connection closed"
             self._changed.notify_all()
         # Whatever still keeps paho's thread in its loop, a broker that hangs for one, ends with the socket. Not the TLS
@@ -296,7 +301,10 @@ class _Connection:
         if sock is not None:
             with suppress(OSError):
                 socket.socket.shutdown(sock, socket.SHUT_RDWR)
-        self._client.loop_stop()
+        with suppress(AttributeError):  # paho forgets its thread while waiting for it, where that ends by itself
+            self._client.loop_stop()
+        # The client and this one hold each other: let go of what it has open at once, not when rubbish is collected.
+        self._client.on_connect = self._client.on_disconnect = self._client.on_publish = None
 
     def _error(self, why: str) -> SinkError:
         return SinkError(f"{self._address}: {why}", loud=bool(self.refusal))

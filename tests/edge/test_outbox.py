@@ -78,7 +78,7 @@ def test_each_sink_has_a_cursor_of_its_own_and_what_all_have_had_is_deleted(path
 
 
 def test_a_cursor_never_goes_back(path: Path) -> None:
-    box = outbox(path, "mqtt")
+    box = outbox(path, "mqtt", "web")  # for web both stay
     box.put([reading(), reading()])
     (first, _), (second, _) = box.after("mqtt")
     box.done("mqtt", second)
@@ -102,7 +102,9 @@ def test_what_is_offered_again_makes_no_second_row(path: Path) -> None:
     first, second = reading(), reading()
     box.put([first])
     box.put([first, second])
+    box.put([first])
     assert ids(box, "mqtt") == [first.id, second.id]
+    assert box.latest("cellar") == second
 
 
 def test_a_new_sink_begins_with_what_comes_next_and_one_that_left_is_forgotten(path: Path) -> None:
