@@ -3,7 +3,6 @@
 import gc
 import json
 import logging
-import os
 import socket
 import threading
 import time
@@ -31,6 +30,10 @@ def reading(number: int = 40718, source: str = "attic", **more: Any) -> Event:
     text = str(number)
     body = {"field": None, "text": text, "raw": text, "confidence": 0.99, "status": "ok", "why": None, **more}
     return Event(str(ULID()), "reading", source, time.time(), body)
+
+
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 def soon(condition: Callable[[], object], seconds: float = 20.0) -> None:
@@ -240,10 +243,10 @@ def test_connections_that_fail_leave_nothing_open(
     wrong.write_text("hunter2")
     gc.disable()  # nothing is to wait for it
     try:
-        before = len(os.listdir("/proc/self/fd"))
+        before = open_files()
         house.deliver(broker, password=Secret(file=wrong))
         soon(lambda: broker.log.count("Sending CONNACK") > 20)
-        assert len(os.listdir("/proc/self/fd")) < before + 10
+        assert open_files() < before + 10
     finally:
         gc.enable()
 
