@@ -23,6 +23,7 @@ _SHORTEST_WAIT = 0.5  # seconds, after the first failure; doubled with each furt
 _SETTLED = 10.0  # seconds of pictures after which a failure is a first one again
 _HANGING = 4  # threads, in all, that may be left hanging in a driver
 _STOP = 0.9  # seconds
+_LET_GO = 0.25  # seconds in which a source may still be closed when the capture stops
 
 _WHY: dict[State, str] = {
     "starting": "not opened yet",
@@ -157,7 +158,7 @@ class Capture:
             self._attempt = None
             self._changed.notify_all()
         if self._stopping.is_set():
-            attempt.over.wait(_STOP / 2)
+            attempt.over.wait(_LET_GO)
 
     def _take(self, attempt: _Attempt) -> None:
         source = attempt.source

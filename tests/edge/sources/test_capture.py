@@ -203,10 +203,12 @@ def test_a_source_that_hangs_is_given_up_and_another_is_opened(watching, when: s
     watcher.until(watcher.saw("lost", "online"))
     assert ("lost", "/dev/camera: does not answer; check the camera, its cable or network") in watcher.states
     count = len(watcher.frames)
+    hung.shape = (24, 32, 3)
     let_go.set()  # what comes of it now is nobody's
     watcher.until(lambda: hung.closed)
     watcher.until(lambda: len(watcher.frames) > count + 3)
     assert watcher.states[-1][0] == "online"
+    assert all(frame.image.shape == fresh.shape for frame in watcher.frames)
     capture.stop()
     assert fresh.closed == 1
 

@@ -1,5 +1,6 @@
 """Frozen and dark cameras, told from their pictures."""
 
+import functools
 from collections.abc import Callable, Iterator
 
 import cv2
@@ -11,6 +12,7 @@ from edge.sources.picture_state import PictureState
 RATE = 15
 
 
+@functools.cache
 def scene(x: int = 40, width: int = 640, height: int = 480) -> np.ndarray:
     image = np.full((height, width, 3), 230, np.uint8)
     cv2.putText(image, "60714", (x, height // 2), cv2.FONT_HERSHEY_SIMPLEX, 4, (20, 20, 20), 8, cv2.LINE_AA)
@@ -18,7 +20,16 @@ def scene(x: int = 40, width: int = 640, height: int = 480) -> np.ndarray:
 
 
 def noisy(image: np.ndarray, rng: np.random.Generator, sigma: float = 3) -> np.ndarray:
-    return np.clip(image + rng.normal(0, sigma, image.shape).astype(np.float32), 0, 255).astype(np.uint8)
+    """The picture with a sensor's noise, cut each time from another place of one large field of it."""
+    at = rng.integers(0, 256, 2)
+    height, width = image.shape[:2]
+    noise = field(sigma)[at[0] : at[0] + height, at[1] : at[1] + width]
+    return np.clip(image + noise, 0, 255).astype(np.uint8)
+
+
+@functools.cache
+def field(sigma: float) -> np.ndarray:
+    return np.random.default_rng(0).normal(0, sigma, (736, 896, 3)).round().astype(np.int16)
 
 
 def frozen_by_an_encoder(image: np.ndarray, rng: np.random.Generator) -> Iterator[np.ndarray]:
