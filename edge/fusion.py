@@ -15,6 +15,7 @@ _SURE = 5.0  # by how much likelier than an unheard one a sure look finds its te
 _EXPONENT = 0.25  # sure looks count as this power of their number
 _UNREAD = 1.0  # for a text with `?`, which is better than none, but not than any that can be read
 
+_LEAST = -40.0  # of a sum; what says a text is unlikely displaces nothing, and so would add up for ever
 _MOST = 32  # texts that are remembered
 
 
@@ -38,12 +39,12 @@ class Evidence:
         else:
             said = _relative(row)
         # What says little is to displace and to dilute little.
-        weight = min(max(map(abs, said.values()), default=0.0) / _SURE, 1.0)
+        weight = min(max(0.0, *said.values()) / _SURE, 1.0)
         kept = 1 - (1 - _KEPT) * weight
         self._looks = kept * self._looks + weight
         sums = {text: kept * one for text, one in self._sums.items()}
         for text, one in said.items():
-            sums[text] = sums.get(text, 0.0) + one
+            sums[text] = max(sums.get(text, 0.0) + one, _LEAST)
         self._sums = dict(sorted(sums.items(), key=lambda item: (-item[1], item[0]))[:_MOST])
 
     def texts(self, count: int = 8) -> tuple[tuple[str, float], ...]:
