@@ -107,6 +107,15 @@ def test_what_is_offered_again_makes_no_second_row(path: Path) -> None:
     assert box.latest("cellar") == second
 
 
+def test_of_a_put_that_fails_half_way_nothing_is_kept(path: Path) -> None:
+    box = outbox(path, "mqtt")
+    with pytest.raises(TypeError):
+        box.put([reading(), reading(why=object())])
+    assert box.waiting("mqtt") == 0 and box.latest("cellar") is None
+    box.put([reading()])
+    assert box.waiting("mqtt") == 1
+
+
 def test_a_new_sink_begins_with_what_comes_next_and_one_that_left_is_forgotten(path: Path) -> None:
     box = outbox(path, "mqtt", "old")
     before, after = reading(), reading()
