@@ -5,7 +5,7 @@ candidates; what both together find likeliest is the row.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -19,7 +19,7 @@ from edge.decode import Box, Decoded, decode
 from edge.direct import SURE, SURE_AGAIN, read_off
 from edge.engine import EngineConfig
 from edge.imaging.candidates import Candidate
-from edge.imaging.ink import Ink, find_inks, find_local_inks
+from edge.imaging.ink import find_inks, find_local_inks
 from edge.imaging.lines import Line, find_lines, lattice
 from edge.imaging.normalise import normalise_all
 from edge.imaging.strip import column
@@ -39,7 +39,15 @@ _COARSE = 110  # pixels of height below which a picture is doubled first: stroke
 _BEYOND, _FURTHER = 0.2, 3.0
 _FARTHER = 2
 
-_CROWDED = 60  # lines that may be digits: of a page of text, which it would cost much to look through again
+# What is looked at is bounded, so that a page of print, keys or noise costs no minutes. In pixels of strips, a row of
+# twenty digits having some 400, the most that 300 pictures of `benchmarks.accuracy`'s five kinds by held-out writers
+# had in brackets:
+_ROOM, _FRAME = 16_000, 1280 * 720  # of one ink of a picture of that size, in proportion of a larger one (8,700)
+_DENSE = 12_000  # of a page that is not looked through again, part by part (8,700)
+_ROOM_AGAIN = 6_000  # of one ink of a picture that is (3,900)
+_TWICE = 4_000  # of an ink's lines that are unsure and looked at twice, surest first (2,200)
+_ASKED = 1_000  # candidates of an ink that are asked about, those of the surest lines (580)
+_CROWDED = 60  # lines that may be digits: of a page that is not looked through again, either
 # How a row is looked at again, as `Line.strip` takes it.
 _LOOKS = ((1.1, 0.2),)
 # The logarithm of how likely they find their text: below, edges and letters. Of 192 rows read rightly by candidates, of
@@ -55,14 +63,15 @@ _CONTENT = 0.6  # confidence of a row from which a picture is not looked through
 @dataclass
 class _Seen:
     """A line as the row model sees it. looks: float32 [T, K] each; columns: float64 [T + 1], where in the line the
-    first one's steps begin; text: the likeliest, "" where that is no digits: edges, blots, letters; decoded: the
-    reading, as far as there is one.
+    first one's steps begin; text: the likeliest, "" where that is no digits: edges, blots, letters; likelihood: its
+    natural logarithm; decoded: the reading, as far as there is one.
     """
 
     line: Line
     looks: list[F32]
     columns: F64
     text: str
+    likelihood: float
     decoded: Decoded | None = None
 
 
@@ -113,25 +122,35 @@ class Reader:
         """The rows of pictures of working size, uint8 [H, W] each, as they were read and found: by dark ink or by
         light.
         """
-        found = self._pages([find_inks(grey) for grey in greys])
+        pictures = [[find_lines(ink, _room(grey)) for ink in find_inks(grey)] for grey in greys]
+        found = self._pages(pictures)
         unread = [
-            i for i, pages in enumerate(found) if not any(map(_shows_a_row, pages)) and sum(map(len, pages)) <= _CROWDED
+            i
+            for i, (lines, pages) in enumerate(zip(pictures, found, strict=True))
+            if not any(map(_shows_a_row, pages))
+            and sum(map(len, pages)) <= _CROWDED
+            and sum(line.width for page in lines for line in page) <= _DENSE
         ]
-        for i, again in zip(unread, self._pages([find_local_inks(greys[i]) for i in unread]), strict=True):
+        locally = [[find_lines(ink, _ROOM_AGAIN) for ink in find_local_inks(greys[i])] for i in unread]
+        for i, again in zip(unread, self._pages(locally), strict=True):
             found[i] += [[row for row in page if _all_right(row.decoded.digits) >= _LEAST_AGAIN] for page in again]
         return [max((_without_strays(page) for page in pages), key=_sureness, default=[]) for pages in found]
 
-    def _pages(self, pictures: Sequence[Sequence[Ink]]) -> list[list[list["ReadLine"]]]:
-        """The lines of each picture's inks; those of all pictures together, as the models' calls cost less so."""
-        pages = [find_lines(ink) for inks in pictures for ink in inks]
+    def _pages(self, pictures: Sequence[Sequence[list[Line]]]) -> list[list[list["ReadLine"]]]:
+        """The lines of each picture's inks, read; of all pictures together, as the models' calls cost less so."""
+        pages = [page for inks in pictures for page in inks]
         # All rows in one call, and all digits in another: what a call costs beside its batch is paid once.
         steps = iter(self.row_model.log_probs([line.strip() for page in pages for line in page]))
         seen = [[seen for line in page if (seen := self._seen(line, next(steps))).text] for page in pages]
         seen = self._followed(seen)
-        self._look_again([one for page in seen for one in page if _is_worth_asking(one, page)])
-        unsure = [(one, lattice(one.line)) for page in seen for one in page if _is_worth_asking(one, page)]
-        log_probs = iter(self.recogniser.log_probs(normalise_all([ink for _, (_, inks) in unsure for ink in inks])))
-        for one, (candidates, _) in unsure:
+        unsure = [_surest([one for one in page if _is_worth_asking(one, page)]) for page in seen]
+        self._look_again([one for lines in unsure for one in lines])
+        still = [
+            [one for one in lines if _is_worth_asking(one, page)] for lines, page in zip(unsure, seen, strict=True)
+        ]
+        asked = [each for lines in still for each in _lattices(lines)]
+        log_probs = iter(self.recogniser.log_probs(normalise_all([ink for _, _, inks in asked for ink in inks])))
+        for one, candidates, _ in asked:
             one.decoded = self._combined(one, candidates, np.array(list(islice(log_probs, len(candidates)))))
         read = iter([[ReadLine(one.decoded, one.line, one.looks) for one in page if one.decoded] for page in seen])
         return [list(islice(read, len(inks))) for inks in pictures]
@@ -159,9 +178,10 @@ class Reader:
         """A line with its likeliest text, and read off where the row model is sure of that."""
         text = best_path(steps)
         columns = column(np.arange(len(steps) + 1), line.left, line.height, STEP)
-        seen = _Seen(line, [steps], columns, "".join(self.row_model.labels[k] for k in text.labels))
+        likelihood = log_likelihood(steps, text.labels) if text.labels else 0.0
+        seen = _Seen(line, [steps], columns, "".join(self.row_model.labels[k] for k in text.labels), likelihood)
         if text.labels:
-            self._read_off(seen, text.labels, log_likelihood(steps, text.labels), SURE)
+            self._read_off(seen, text.labels, likelihood, SURE)
         return seen
 
     def _followed(self, pages: list[list[_Seen]]) -> list[list[_Seen]]:
@@ -205,6 +225,11 @@ class Reader:
         )
 
 
+def _room(grey: U8) -> float:
+    """Pixels of strips that are looked at in a picture."""
+    return _ROOM * max(1.0, grey.size / _FRAME)
+
+
 def _read_on(one: _Seen) -> Line | None:
     """The line with more paper at an end where a digit is read beyond the last stroke; None where none is."""
     line, spans = one.line, best_path(one.looks[0]).spans
@@ -229,6 +254,24 @@ def _without_parts(page: list[_Seen]) -> list[_Seen]:
 def _is_worth_asking(one: _Seen, page: list[_Seen]) -> bool:
     """Whether a line is not read yet, and could be a row: of digits alone beside rows only sure ones are kept."""
     return one.decoded is None and (len(one.text) > 1 or all(len(other.text) == 1 for other in page))
+
+
+def _surest(lines: list[_Seen]) -> list[_Seen]:
+    """As many lines as are looked at again in bounded time, surest first."""
+    lines = sorted(lines, key=lambda one: -one.likelihood)
+    widths = np.cumsum([one.line.width for one in lines])
+    return lines[: int(np.searchsorted(widths, _TWICE, side="right"))]
+
+
+def _lattices(lines: list[_Seen]) -> Iterator[tuple[_Seen, list[Candidate], list[U8]]]:
+    """The lines with their candidates and the ink of each, until those are so many that time must be bounded."""
+    count = 0
+    for one in lines:
+        if count + len(one.line.strokes) > _ASKED:
+            continue
+        candidates, inks = lattice(one.line)
+        count += len(candidates)
+        yield one, candidates, inks
 
 
 def _without_strays(rows: list[ReadLine]) -> list[ReadLine]:

@@ -116,6 +116,9 @@ def align(steps: F32, labels: Sequence[int]) -> Spelt:
 
     Raises ValueError where no path of so many steps spells the text.
     """
+    best = best_path(steps)
+    if best.labels == tuple(labels):  # nearly always: the likeliest path of all is its text's likeliest, too
+        return best
     if log_likelihood(steps, labels) == -np.inf:
         raise ValueError(f"{len(steps)} steps cannot spell {len(labels)} labels")
     if not labels:

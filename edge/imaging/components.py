@@ -12,7 +12,7 @@ from edge.arrays import I32, U8, u8
 @dataclass(frozen=True)
 class Component:
     """contours: int32 [n, 1, 2] each, x and y of an outer boundary: one, or several where a stroke was cut;
-    x, y, w, h: the upright box round them, pixels.
+    x, y, w, h: the upright box round them, pixels; holes: contours of the holes in it, where they are known.
     """
 
     contours: tuple[I32, ...]
@@ -20,6 +20,7 @@ class Component:
     y: int
     w: int
     h: int
+    holes: tuple[I32, ...] = ()
 
     @property
     def right(self) -> int:
@@ -40,13 +41,21 @@ def find_components(mask: U8, least: int = 2) -> list[Component]:
     What lies inside another stroke's hole, as a digit in a form's box, is a component of its own.
     """
     contours, hierarchy = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+    if not contours:
+        return []
+    following, _, first_hole, around = hierarchy[0].T.tolist()
     found = []
-    for index, contour in enumerate(contours):
-        if hierarchy[0][index][3] >= 0:  # a hole
+    for contour, hole, parent in zip(contours, first_hole, around, strict=True):
+        if parent >= 0:  # a hole
             continue
         x, y, w, h = cv2.boundingRect(contour)
-        if max(w, h) >= least:
-            found.append(Component((contour,), x, y, w, h))
+        if w < least and h < least:
+            continue
+        holes = []
+        while hole >= 0:
+            holes.append(contours[hole])
+            hole = following[hole]
+        found.append(Component((contour,), x, y, w, h, tuple(holes)))
     return found
 
 

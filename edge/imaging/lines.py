@@ -14,7 +14,7 @@ from edge.imaging.cuts import cut, slant_of
 from edge.imaging.ink import Ink
 from edge.imaging.rows import RowOfStrokes, broken_across, find_rows, straighten, without_blots
 from edge.imaging.rules import remove_rules
-from edge.imaging.strip import strip
+from edge.imaging.strip import strip, width
 
 _BODY = 0.42  # of the tallest stroke's height: what is lower is no digit, and does not tell how tall digits are
 
@@ -45,6 +45,11 @@ class Line:
         return strip(self.ink, self.left, self.right, middle, self.height * zoom)
 
     @property
+    def width(self) -> int:
+        """Pixels of its strip."""
+        return width(self.left, self.right, self.height)
+
+    @property
     def is_wider(self) -> bool:
         """Whether it reaches beyond its strokes."""
         return self.left < min(s.x for s in self.strokes) or self.right > max(s.right for s in self.strokes)
@@ -62,8 +67,10 @@ class Line:
         return bool(inside.mean() > 0.5)
 
 
-def find_lines(ink: Ink) -> list[Line]:
-    """The lines of a picture, top to bottom, ruled lines and blots left out."""
+def find_lines(ink: Ink, room: float) -> list[Line]:
+    """The lines of a picture, top to bottom, ruled lines and blots left out; of a dense page, those whose strips have
+    `room` pixels together.
+    """
     mask = ink.mask
     components = find_components(mask)
     cleaned = remove_rules(mask, components)
@@ -75,7 +82,19 @@ def find_lines(ink: Ink) -> list[Line]:
     if broken:
         mask = u8(cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((broken, 1), np.uint8)))
         rows = find_rows(find_components(mask))
-    return [_line(without_blots(row, mask), strength, Ink(ink.strength, mask)) for row in rows]
+    return [_line(without_blots(row), strength, Ink(ink.strength, mask)) for row in _likeliest(rows, room)]
+
+
+def _likeliest(rows: list[RowOfStrokes], room: float) -> list[RowOfStrokes]:
+    """Those whose strips have `room` pixels together, in the same order, several strokes before single ones, large
+    before small: what is written to be read stands out of a page of print, keys or noise, that could take a minute.
+    """
+    widths = [width(row.left, row.right, row.height) for row in rows]
+    if sum(widths) <= room:
+        return rows
+    order = sorted(range(len(rows)), key=lambda i: (len(rows[i].body) == 1, -rows[i].height))
+    taken = np.cumsum([widths[i] for i in order])
+    return [rows[i] for i in sorted(order[: np.searchsorted(taken, room)])]
 
 
 def lattice(line: Line) -> tuple[list[Candidate], list[U8]]:
@@ -97,7 +116,8 @@ def _line(row: RowOfStrokes, strength: U8, ink: Ink) -> Line:
         strength = u8(cv2.warpAffine(strength, turn, size, flags=cv2.INTER_LINEAR))
         ink = Ink(*(u8(cv2.warpAffine(plane, turn, size)) for plane in (ink.strength, ink.mask)))
         back = cv2.invertAffineTransform(turn)
-    body = [c for c in strokes if c.h >= _BODY * max(c.h for c in strokes)]
+    least = _BODY * max(c.h for c in strokes)
+    body = [c for c in strokes if c.h >= least]
     height = float(median([c.h for c in body]))
     middle = float(median([c.centre[1] for c in body]))
     left, right = float(min(c.x for c in strokes)), float(max(c.right for c in strokes))

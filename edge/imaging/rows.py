@@ -8,8 +8,8 @@ from statistics import median
 import cv2
 import numpy as np
 
-from edge.arrays import F64, U8
-from edge.imaging.components import Component, cut_out, union
+from edge.arrays import F64
+from edge.imaging.components import Component, union
 
 # Of the row's digit height, all by which neighbours may differ and still be one row.
 _GAP = 2.2
@@ -43,6 +43,14 @@ class RowOfStrokes:
         return float(median([c.h for c in self.body]))
 
     @property
+    def left(self) -> int:
+        return min(c.x for c in self.body)
+
+    @property
+    def right(self) -> int:
+        return max(c.right for c in self.body)
+
+    @property
     def angle(self) -> float:
         """Slope of the row in radians, positive where it falls to the right; 0 for fewer than three strokes."""
         if len(self.body) < 3:
@@ -59,6 +67,28 @@ class RowOfStrokes:
         return sorted(self.body + self.marks, key=lambda c: c.centre[0])
 
 
+class _Growing:
+    """A row that more strokes may join. y: of its last stroke; end: of its last three; reach: how far right the next
+    may begin, whatever its height.
+    """
+
+    __slots__ = ("end", "reach", "row", "y")
+
+    def __init__(self, row: RowOfStrokes) -> None:
+        self.row = row
+        self._measure()
+
+    def append(self, component: Component) -> None:
+        self.row.body.append(component)
+        self._measure()
+
+    def _measure(self) -> None:
+        last = self.row.body[-3:]
+        self.y = last[-1].y
+        self.end = max([c.x + c.w for c in last])
+        self.reach = self.end + _GAP * max([c.h for c in last])
+
+
 def find_rows(components: list[Component], least: int = 8) -> list[RowOfStrokes]:
     """Group strokes at least `least` pixels tall into rows, top to bottom; lesser ones join the row they lie in.
 
@@ -69,19 +99,20 @@ def find_rows(components: list[Component], least: int = 8) -> list[RowOfStrokes]
     small = [c for c in components if c.h < least]
     rows: list[RowOfStrokes] = []
     # Only rows that end near enough to be continued are compared: a page of noise has thousands.
-    open_rows: list[RowOfStrokes] = []
+    growing: list[_Growing] = []
     for component in body:
-        open_rows = [row for row in open_rows if component.x - _end(row) <= _GAP * max(_tallest(row), component.h)]
+        x, y, reach, apart = component.x, component.y, _GAP * component.h, _TALLEST * component.h
+        growing = [one for one in growing if x <= one.reach or x <= one.end + reach]
         fitting = [
             (fit, i)
-            for i, row in enumerate(open_rows)
-            if abs(row.body[-1].y - component.y) <= _TALLEST * component.h and (fit := _fit(row, component)) > 0
+            for i, one in enumerate(growing)
+            if -apart <= one.y - y <= apart and (fit := _fit(one.row, component)) > 0
         ]
         if fitting:
-            open_rows[max(fitting)[1]].body.append(component)
+            growing[max(fitting)[1]].append(component)
         else:
             rows.append(RowOfStrokes([component]))
-            open_rows.append(rows[-1])
+            growing.append(_Growing(rows[-1]))
     rows = [part for row in _merged(rows) for part in _parted(row)]
     result = []
     for row in rows:
@@ -118,14 +149,6 @@ def _fit(row: RowOfStrokes, component: Component) -> float:
     return best
 
 
-def _end(row: RowOfStrokes) -> int:
-    return max(c.right for c in row.body[-3:])
-
-
-def _tallest(row: RowOfStrokes) -> int:
-    return max(c.h for c in row.body[-3:])
-
-
 def _merged(rows: list[RowOfStrokes]) -> list[RowOfStrokes]:
     """Rows that turned out to be one: each stroke of the one lies within the height of a near one of the other."""
     rows = sorted(rows, key=lambda row: -len(row.body))
@@ -157,12 +180,13 @@ def _within(row: RowOfStrokes, other: RowOfStrokes, reach: float) -> bool:
 
 def _parted(row: RowOfStrokes) -> list[RowOfStrokes]:
     """A row in parts where a gap is much wider than its others: what stands far off is something else."""
-    gaps = np.array([right.x - max(c.right for c in row.body[: i + 1]) for i, right in enumerate(row.body[1:])])
-    if len(gaps) < _ENOUGH:
+    if len(row.body) <= _ENOUGH:
         return [row]
+    ends = np.maximum.accumulate([c.right for c in row.body])
+    gaps = np.array([c.x for c in row.body[1:]]) - ends[:-1]
     wide = gaps > max(_FAR * row.height, _FAR_BY_GAPS * float(np.median(gaps)))
-    ends = [0, *(np.flatnonzero(wide) + 1), len(row.body)]
-    return [RowOfStrokes(row.body[start:end]) for start, end in pairwise(ends)]
+    bounds = [0, *(np.flatnonzero(wide) + 1), len(row.body)]
+    return [RowOfStrokes(row.body[start:end]) for start, end in pairwise(bounds)]
 
 
 def _rows_of(components: list[Component], rows: list[RowOfStrokes], least: float = 1 / _SMALLEST) -> list[int | None]:
@@ -214,24 +238,22 @@ def broken_across(rows: Sequence[RowOfStrokes]) -> int:
     return most
 
 
-def without_blots(row: RowOfStrokes, mask: U8) -> RowOfStrokes:
-    """The row without what a much broader pen would have drawn: fingers, edges of things, shadows beside the digits.
-
-    mask: uint8 [H, W], the ink the row was found in.
-    """
+def without_blots(row: RowOfStrokes) -> RowOfStrokes:
+    """The row without what a much broader pen would have drawn: fingers, edges of things, shadows beside the digits."""
     if len(row.body) < _ENOUGH:
         return row
-    widths = np.array([_pen_width(component, mask) for component in row.body])
+    widths = np.array([_pen_width(component) for component in row.body])
     keep = widths <= _BROADER * np.median(widths)
     return RowOfStrokes([c for c, kept in zip(row.body, keep, strict=True) if kept], row.marks)
 
 
-def _pen_width(component: Component, mask: U8) -> float:
-    """Mean breadth of a stroke in pixels: twice its area over its boundary, holes' boundaries too."""
-    ink = cut_out(mask, [component])
-    contours, _ = cv2.findContours(ink, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
-    around = sum(cv2.arcLength(contour, True) for contour in contours)
-    return 2 * cv2.countNonZero(ink) / max(around, 1.0)
+def _pen_width(component: Component) -> float:
+    """Mean breadth of a stroke in pixels: twice its area over its boundary, holes' boundaries too. Contours run through
+    the middles of pixels, so that half of one is missing at either side.
+    """
+    inside = sum(map(cv2.contourArea, component.contours)) - sum(map(cv2.contourArea, component.holes))
+    around = sum([cv2.arcLength(contour, True) for contour in component.contours + component.holes])
+    return 1 + 2 * inside / max(around, 1.0)
 
 
 def straighten(row: RowOfStrokes) -> F64 | None:

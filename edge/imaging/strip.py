@@ -22,6 +22,11 @@ def column(step: np.ndarray, left: float, height: float, pixels: int) -> np.ndar
     return left + height * (step * (pixels / DIGIT) - BESIDE)
 
 
+def width(left: float, right: float, height: float) -> int:
+    """Pixels of a row's strip; left, right, height: as `strip` takes them."""
+    return int(np.clip(round(((right - left) / height + 2 * BESIDE) * DIGIT / 4), 2, LONGEST // 4)) * 4
+
+
 def strip(ink: Ink, left: float, right: float, middle: float, height: float) -> U8:
     """One level row -> uint8 [HEIGHT, W], 0 paper to 255 as dark as the row's own ink; W a multiple of 4.
 
@@ -29,18 +34,18 @@ def strip(ink: Ink, left: float, right: float, middle: float, height: float) -> 
     `ink`. Nothing is masked: what a threshold takes for paper, a faint stroke, is still there.
     """
     scale = DIGIT / height
-    left, right = left - BESIDE * height, right + BESIDE * height
-    width = int(np.clip(round((right - left) * scale / 4), 2, LONGEST // 4)) * 4
+    wide = width(left, right, height)
+    left -= BESIDE * height
     top = middle - HEIGHT / 2 / scale
     x0, y0 = max(0, int(np.floor(left))), max(0, int(np.floor(top)))
-    x1 = min(ink.strength.shape[1], int(np.ceil(left + width / scale)) + 1)
+    x1 = min(ink.strength.shape[1], int(np.ceil(left + wide / scale)) + 1)
     y1 = min(ink.strength.shape[0], int(np.ceil(top + HEIGHT / scale)) + 1)
     if x1 <= x0 or y1 <= y0:
-        return np.zeros((HEIGHT, width), np.uint8)
+        return np.zeros((HEIGHT, wide), np.uint8)
     part = u8(ink.strength[y0:y1, x0:x1])
     strokes = part[ink.mask[y0:y1, x0:x1] > 0]
     if not len(strokes):
-        return np.zeros((HEIGHT, width), np.uint8)
+        return np.zeros((HEIGHT, wide), np.uint8)
     fifth = len(strokes) - 1 - len(strokes) // 5
     level = max(32.0, float(np.partition(strokes, fifth)[fifth]))
     shrunk = 1.0
@@ -50,5 +55,5 @@ def strip(ink: Ink, left: float, right: float, middle: float, height: float) -> 
         shrunk = scale
     scale /= shrunk
     place = np.array([[scale, 0, (x0 - left) * scale * shrunk], [0, scale, (y0 - top) * scale * shrunk]])
-    placed = cv2.warpAffine(part, place, (width, HEIGHT), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+    placed = cv2.warpAffine(part, place, (wide, HEIGHT), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
     return u8(cv2.convertScaleAbs(placed, alpha=255 / level))
