@@ -9,6 +9,7 @@ import sys
 import sysconfig
 import time
 from collections.abc import Callable, Iterator
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -125,6 +126,9 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     subprocess.run([PYTHON, "-m", "venv", "--without-pip", venv], check=True)
     (site,) = venv.glob("lib/python3*/site-packages")
     (site / "digitd.pth").write_text("/opt/digitd-source\n/opt/digitd-packages\n")
+    about = site / f"digitd-{metadata.version('digitd')}.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: digitd\nVersion: {metadata.version('digitd')}\n")
     script = venv / "bin" / "digitd"
     script.write_text("#!/opt/digitd/bin/python\nfrom edge.cli import main\n\nmain()\n")
     script.chmod(0o755)
@@ -156,10 +160,11 @@ def test_it_is_ready_soon_and_does_not_wait_for_the_camera(box: Box, record_prop
     box.fresh()
     box.start()
     assert box.shown("ActiveState") == "active"
+    work = int(box.shown("CPUUsageNSec")) / 1e9
     seconds = monotonic(box, "ActiveEnter") - monotonic(box, "ExecMainStart")
     record_property("seconds_to_ready", seconds)
-    print(f"READY after {seconds:.2f} s")
-    assert seconds < 5  # 0.7 s where nothing else runs
+    print(f"READY after {seconds:.2f} s, of which {work:.2f} s of a core")
+    assert work < 4 and seconds < 30  # 1.1 s of a core; how long that takes is up to what else the machine does
     assert re.search(r"0 of 1 cameras online", box.until("StatusText", "camera"))
     assert box.shown("NRestarts") == "0"
 
@@ -285,6 +290,22 @@ def test_it_may_set_its_threads_affinity_and_little_else(box: Box) -> None:
         "home": "EACCES",
         "namespace": "EPERM",
     }
+
+
+def test_it_is_installed_started_shown_and_taken_away_again(box: Box) -> None:
+    box.fresh()
+    box.sh("rm -r /etc/digitd; cp -a /opt/digitd /srv/digitd")
+    digitd = "/srv/digitd/bin/digitd service"
+    said = box.sh(f"{digitd} install --prefix /srv/digitd --now").splitlines()
+    assert said[:2] == ["wrote /etc/digitd/digitd.toml", "wrote /etc/systemd/system/digitd.service"]
+    assert said[-2:] == ["enabled digitd.service: it starts with the machine", "started digitd.service"]
+    assert "/srv/digitd/bin/digitd run" in box.sh("tr '\\0' ' ' </proc/$(systemctl show -P MainPID digitd)/cmdline")
+    box.until("StatusText", "desk lost")
+    status = box.sh(f"{digitd} status --prefix /srv/digitd")
+    assert "service  active (running), enabled, restarted 0 times\nsays     0 of 1 cameras online" in status
+    said = box.sh(f"{digitd} uninstall --prefix /srv/digitd").splitlines()
+    assert "stopped and disabled digitd.service" in said and "kept /etc/digitd" in said
+    box.sh("test ! -e /srv/digitd && test ! -e /etc/systemd/system/digitd.service && test -e /var/lib/digitd/outbox.db")
 
 
 def test_the_unit_is_correct_and_says_nothing(box: Box) -> None:
