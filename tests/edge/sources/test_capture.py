@@ -89,8 +89,9 @@ def watching() -> Iterator[Callable[..., tuple[Capture, Watcher]]]:
     """`watching(source="film.avi")` or `watching(camera)`: a capture that runs, and what it tells."""
     begun: list[Capture] = []
 
-    def begin(camera: Camera | None = None, **config: object) -> tuple[Capture, Watcher]:
+    def begin(camera: Camera | None = None, take: bool = True, **config: object) -> tuple[Capture, Watcher]:
         watcher = Watcher()
+        watcher.take = take
         settings = CameraConfig(**{"source": "desk.avi", **config})
         opener = {} if camera is None else {"open_source": lambda *_: camera}
         capture = Capture("desk", settings, watcher.on_frame, watcher.on_state, **opener)
@@ -128,8 +129,7 @@ def test_a_film_is_online_numbers_its_frames_and_is_over_once(watching, film: Pa
 
 def test_only_the_newest_frame_is_handed_out_and_only_once(watching) -> None:
     camera = Camera()
-    capture, watcher = watching(camera)
-    watcher.take = False
+    capture, _ = watching(camera, take=False)
     deadline = time.monotonic() + 10
     while camera.count < 20 and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -312,8 +312,7 @@ def test_a_recording_gives_every_frame_with_its_number_and_time_however_slow_the
     with Recorder(path) as recorder:
         for frame in frames:
             recorder.write(frame)
-    capture, watcher = watching(source=str(path))
-    watcher.take = False
+    capture, _ = watching(source=str(path), take=False)
     got: list[Frame] = []
     deadline = time.monotonic() + 20
     while not capture.ended and time.monotonic() < deadline:
