@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Event as Flag
+from threading import Thread
 from types import FrameType
 
 import cv2
@@ -30,7 +31,7 @@ from edge.kept import Kept
 from edge.outbox import Outbox, OutboxError
 from edge.reader import Reader
 from edge.sinks import Sink, open_sink
-from edge.sinks.delivery import Delivery
+from edge.sinks.delivery import Delivery, stop_all
 from edge.sources.capture import Capture
 from edge.sources.view import Misaligned
 from edge.watch import Watch
@@ -121,10 +122,8 @@ class Daemon:
 
     def _watch(self, config: Config) -> None:
         """The cameras of this configuration: those that are there already and asked for as before go on."""
-        for name, camera in list(self._cameras.items()):
-            if config.cameras.get(name) != camera.config:
-                camera.capture.stop()
-                del self._cameras[name]
+        over = [name for name, camera in self._cameras.items() if config.cameras.get(name) != camera.config]
+        _stop([self._cameras.pop(name) for name in over])
         model = self._reader.row_model.card.name
         for name, wanted in config.cameras.items():
             if name not in self._cameras:
@@ -139,8 +138,8 @@ class Daemon:
 
     def _feed(self, config: Config, sinks: dict[str, Sink]) -> None:
         """These sinks, newly opened, take the place of those that are there; others that are not asked for end."""
-        for name in [name for name in self._deliveries if name in sinks or name not in config.sinks]:
-            self._deliveries.pop(name).stop(_STOP)
+        over = [name for name in self._deliveries if name in sinks or name not in config.sinks]
+        stop_all([self._deliveries.pop(name) for name in over], _STOP)
         self._outbox.keep_only(config.sinks)
         for name, sink in sinks.items():
             self._deliveries[name] = Delivery(sink, self._outbox)
@@ -311,15 +310,22 @@ class Daemon:
 
     def _end(self) -> None:
         notify.stopping("stopping")
-        for camera in self._cameras.values():
-            camera.capture.stop()
+        _stop(list(self._cameras.values()))
         self._offered = -_AGAIN
         self._accept([])
         if self._held:
             log.error("%d events are lost: the outbox takes nothing", len(self._held))
-        for delivery in self._deliveries.values():
-            delivery.stop(_STOP / max(1, len(self._deliveries)))
+        stop_all(list(self._deliveries.values()), _STOP)
         self._outbox.close()
+
+
+def _stop(cameras: Sequence[_Camera]) -> None:
+    """All at once: each may take a second, where its driver hangs."""
+    threads = [Thread(target=camera.capture.stop) for camera in cameras]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
 
 def state_directory(config: Config) -> Path:
