@@ -133,11 +133,13 @@ def test_only_the_newest_frame_is_handed_out_and_only_once(watching) -> None:
     deadline = time.monotonic() + 10
     while camera.count < 20 and time.monotonic() < deadline:
         time.sleep(0.01)
-    camera.behave = lambda: time.sleep(60)  # no more come
-    time.sleep(0.05)
+    reached, let_go = threading.Event(), threading.Event()
+    camera.behave = lambda: (reached.set(), let_go.wait())  # no more come
+    assert reached.wait(5)
     frame = capture.newest()
     assert frame is not None and frame.number == camera.count - 1 >= 19
     assert capture.newest() is None
+    let_go.set()
 
 
 def test_a_camera_that_is_not_there_is_lost_with_the_reason_and_found_when_it_comes(watching) -> None:
