@@ -121,6 +121,10 @@ def test_a_misspelt_key_is_told_with_its_line_and_the_nearest_key(faults: Callab
             camera("[cameras.desk.fields.main]\n\npattern = '['"),
             "3: cameras.desk.fields.main: pattern is no regular expression (unterminated",
         ),
+        (
+            camera("[cameras.desk.fields.main]\npattern = 'a{99999999999}'"),
+            "3: cameras.desk.fields.main: pattern is no reg",
+        ),
         (camera("[cameras.desk.fields.main]\nroll_over = true"), "3: cameras.desk.fields.main: roll_over needs length"),
         (
             camera("[cameras.desk.stabiliser]\nagre = 2"),
@@ -132,7 +136,7 @@ def test_a_misspelt_key_is_told_with_its_line_and_the_nearest_key(faults: Callab
         ),
         (camera("[camera.door]"), "3: camera: no such key; did you mean cameras?"),
         (camera("[sinks.a]\nformat = 'text'"), "3: sinks.a: type is missing; allowed: 'jsonl', 'mqtt', 'stdout'"),
-        (camera("[sinks.a]\ntype = 'mqt'"), "3: sinks.a: type = \"mqt\" is not known; allowed: 'stdout', "),
+        (camera("[sinks.a]\ntype = 'mqt'"), "4: sinks.a.type: \"mqt\" is not known; allowed: 'stdout', "),
         (camera("[sinks.a]\ntype = 'mqtt'\nhots = 'b'"), "3: sinks.a.host: is missing; add it"),
         (camera("[sinks.a]\ntype = 'webhook'\nurl = 'ftp://b'"), "5: sinks.a.url: begins with http:// or https://"),
         (camera("[sinks.a]\ntype = 'webhook'\nurl = 'http://:80'"), "5: sinks.a.url: names no host: "),
