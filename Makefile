@@ -68,6 +68,7 @@ samples: $(VENV)/.dev ## Draw the bundled samples anew (edge/samples/)
 
 docs: $(VENV)/.dev ## Bring docs/cli.md, and outputs, figures and the chart in the texts, up to date
 	$(BIN)/python docs/generate.py $(WITH_MODEL)
+	$(BIN)/python docs/config_reference.py
 	$(BIN)/python -m benchmarks.chart
 
 pictures: $(VENV)/.runtime ## Draw the texts' pictures anew (docs/images/)

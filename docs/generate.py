@@ -24,7 +24,8 @@ CLI = ROOT / "docs" / "cli.md"
 TEXTS = (ROOT / "README.md", ROOT / "docs" / "results.md")
 FIGURES = ROOT / "benchmarks" / "accuracy.json"
 
-COMMANDS = ("read", "doctor", "train", "evaluate", "export")
+COMMANDS = ("read", "live", "run", "config", "service", "doctor", "train", "evaluate", "export")
+GROUPS = {"config": ("check", "show", "default", "schema"), "service": ("install", "status", "uninstall")}
 WIDTH = 80  # columns of the help, whatever the terminal
 
 OUTPUT_BLOCK = re.compile(r"<!-- output: (digitd .+?) -->\n```text\n.*?```\n", re.DOTALL)
@@ -45,7 +46,8 @@ def digitd(*arguments: str) -> str:
 def cli_reference() -> str:
     """docs/cli.md."""
     parts = ["# digitd on the command line\n", "What each command's `--help` says; written by `make docs`.\n"]
-    for command in ((), *((name,) for name in COMMANDS)):
+    commands = [(name, *sub) for name in COMMANDS for sub in ((), *((one,) for one in GROUPS.get(name, ())))]
+    for command in ((), *commands):
         parts.append(f"## {' '.join(('digitd', *command))}\n")
         parts.append(f"```text\n{digitd(*command, '--help').strip()}\n```\n")
     return "\n".join(parts)

@@ -198,7 +198,7 @@ class Daemon:
             return []
         changed = camera.state != now
         camera.state, camera.why = now, why
-        level = logging.INFO if now in ("starting", "online") else logging.WARNING
+        level = logging.INFO if now in ("starting", "online", "ended") else logging.WARNING
         log.log(level, "%s: %s", now, why, extra={"camera": camera.watch.name})
         return [state(camera.watch.name, now, why, time.time())] if changed else []
 

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+# ONNX Runtime would tell its makers of this machine, and leave a file of its own in the home folder.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
 import onnxruntime as ort
 
 from edge.arrays import F32, U8

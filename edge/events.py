@@ -12,9 +12,9 @@ from edge.row import Digit, Point, Row, Separator
 Status = Literal["ok", "uncertain", "implausible"]
 """ok: to be believed; uncertain: less sure than asked for; implausible: against a field's rules."""
 
-State = Literal["starting", "online", "lost", "frozen", "dark", "misaligned"]
+State = Literal["starting", "online", "lost", "frozen", "dark", "misaligned", "ended"]
 """Of a camera. starting: not opened yet; lost: gives no pictures; frozen: the same picture again and again; dark: black
-pictures; misaligned: pictures that its region or perspective does not fit.
+pictures; misaligned: pictures that its region or perspective does not fit; ended: a film or recording is over.
 """
 
 

@@ -89,7 +89,7 @@ class Live:
         paused = False
         last: Frame | None = None
         while not self.stopping:
-            if self._failed and not capture.ended:
+            if self._failed:
                 raise SourceError(self._failed)
             self._wake.clear()
             frame = None if paused else capture.newest()

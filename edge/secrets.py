@@ -53,7 +53,7 @@ def _credential(name: str, what: str) -> Path:
 
 def _mend(secret: Secret) -> str:
     if secret.credential is not None:
-        return f"add LoadCredential={secret.credential}:/its/file to the service"
+        return f"put it into /etc/credstore/digitd.{secret.credential}, or add a LoadCredential= for it"
     return "create it, readable by digitd alone"
 
 

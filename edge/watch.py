@@ -139,12 +139,19 @@ class Watch:
     def _field_of(self, row: Row) -> str | None:
         """The field whose row this is; of fields without a region, the row with most digits is."""
         for name, (field, _) in self._fields.items():
-            if field.region is not None and _within(row, field):
+            if field.region is not None and self._within(row, field):
                 return name
         longest = max((len(other.text) for other in self._stabiliser.standing.values()), default=0)
         if len(row.text) >= longest:
             return next((name for name, (field, _) in self._fields.items() if field.region is None), None)
         return None
+
+    def _within(self, row: Row, field: FieldConfig) -> bool:
+        assert field.region is not None
+        scale = self._view.scale if self._view else 1.0
+        x, y, w, h = (side * scale for side in field.region)
+        middle_x, middle_y = np.mean(row.quad, axis=0)
+        return bool(x <= middle_x <= x + w and y <= middle_y <= y + h)
 
     def outward(self, row: Row) -> Row:
         """The row in pixels of the whole picture."""
@@ -164,10 +171,3 @@ class Watch:
         corners = self._view.outward(np.array([[x, y], [x + w, y], [x + w, y + h], [x, y + h]], np.float64))
         low, high = np.floor(corners.min(0)).astype(int), np.ceil(corners.max(0)).astype(int)
         return int(low[0]), int(low[1]), int(high[0] - low[0]), int(high[1] - low[1])
-
-
-def _within(row: Row, field: FieldConfig) -> bool:
-    assert field.region is not None
-    x, y, w, h = field.region
-    middle_x, middle_y = np.mean(row.quad, axis=0)
-    return bool(x <= middle_x <= x + w and y <= middle_y <= y + h)

@@ -51,7 +51,7 @@ def test_commands_and_options_in_the_texts_exist(path: Path, generate: ModuleTyp
         if command not in generate.COMMANDS:
             assert path == generate.CLI, f"{path.name} names `digitd {command}`"  # there, digitd also stands in prose
             continue
-        section = reference.partition(f"## digitd {command}\n")[2].partition("\n## ")[0]
+        section = "".join(re.findall(rf"^## digitd {command}\b.*?(?=^## |\Z)", reference, re.DOTALL | re.MULTILINE))
         for option in (word for word in words if re.match(r"--?[a-z]", word)):
             assert re.search(rf"(?<![\w-]){re.escape(option)}(?![\w-])", section), f"{command} has no {option}"
 

@@ -79,7 +79,7 @@ class Teller:
 
     def __call__(self, event: Event) -> None:
         if event.kind == "state":
-            if event.body["state"] != "starting":
+            if event.body["state"] not in ("starting", "ended"):
                 complain(printable(f"{event.body['state']}: {event.body['why']}"))
             return
         sys.stdout.write(self._line(event) + "\n")

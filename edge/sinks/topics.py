@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from edge.events import Event
 
-FINE = frozenset(("online", "starting"))
+FINE = frozenset(("online", "starting", "ended"))
 """States of a camera that are no problem."""
 
 

@@ -179,7 +179,7 @@ class Capture:
             attempt.ended = True
             with self._changed:
                 self._ended = self._attempt is attempt
-            self._tell("lost", str(end), attempt)
+            self._tell("ended", str(end), attempt)
         except DigitdError as error:
             self._tell("lost", str(error), attempt)
         except Exception as fault:
@@ -202,7 +202,8 @@ class Capture:
             number = self._count if taken.number is None else taken.number
             self._count = number + 1
             if verdict != "frozen":
-                self._frame = Frame(taken.image, self._name, number, taken.time, now)
+                at = now if taken.taken is None else taken.taken
+                self._frame = Frame(taken.image, self._name, number, taken.time, at)
         if attempt.pictures_since is None:
             attempt.pictures_since = now
         self._tell(verdict, self._reason(verdict, taken), attempt)

@@ -1,7 +1,8 @@
 """Frames kept as they were, and given back the same: to the bit, all of them, with their numbers and times.
 
-The pictures are FFV1 in Matroska, which players show. Numbers and times stand in a text file beside it, one line a
-frame, after a first line with the pictures' size: OpenCV writes sides of even length only, the rest is filled up.
+The pictures are FFV1 in Matroska, which players show. Numbers and times, by both clocks, stand in a text file beside
+it, one line a frame, after a first line with the pictures' size: OpenCV writes sides of even length only, the rest is
+filled up.
 """
 
 import os
@@ -70,7 +71,7 @@ class Recorder:
             assert self._film is not None
             even = cv2.copyMakeBorder(frame.image, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
             self._film.write(even)
-            self._times.write(f"{frame.number} {frame.time!r}\n")
+            self._times.write(f"{frame.number} {frame.time!r} {frame.taken!r}\n")
             self._times.flush()
         except OSError as error:
             self._abandon()
@@ -181,10 +182,10 @@ class Recording:
         image = self._opened.retrieve()
         width, height = self._size
         try:
-            number, time = line.split()
+            number, time, taken = line.split()
             if image is None or image.shape[:2] != (height + height % 2, width + width % 2):
                 raise ValueError
-            return Taken(np.ascontiguousarray(image[:height, :width]), float(time), int(number))
+            return Taken(np.ascontiguousarray(image[:height, :width]), float(time), int(number), float(taken))
         except ValueError:
             raise self._damaged() from None
 

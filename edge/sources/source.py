@@ -19,11 +19,14 @@ class Ended(SourceError):
 
 
 class Taken(NamedTuple):
-    """image: uint8 [H, W, 3] BGR; time: when it was taken, Unix seconds; number: as it was recorded, else None."""
+    """image: uint8 [H, W, 3] BGR; time: when it was taken, Unix seconds; number, taken: as they were recorded, else
+    None; see Frame.
+    """
 
     image: U8
     time: float
     number: int | None = None
+    taken: float | None = None
 
 
 class Source(Protocol):

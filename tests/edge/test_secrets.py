@@ -51,7 +51,7 @@ def test_without_systemd_a_credential_is_told_to_be_missing(monkeypatch: pytest.
 
 def test_a_credential_that_the_service_does_not_load_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
-    with pytest.raises(ConfigError, match="does not exist; add LoadCredential=broker:/its/file"):
+    with pytest.raises(ConfigError, match=r"does not exist; put it into /etc/credstore/digitd\.broker"):
         read_secret(Secret(credential="broker"), WHAT)
 
 

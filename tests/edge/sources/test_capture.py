@@ -118,9 +118,9 @@ def fail(message: str) -> Callable[[], None]:
 def test_a_film_is_online_numbers_its_frames_and_is_over_once(watching, film: Path) -> None:
     capture, watcher = watching(source=str(film))
     watcher.until(lambda: capture.ended)
-    assert [state for state, _ in watcher.states] == ["online", "lost"]
+    assert [state for state, _ in watcher.states] == ["online", "ended"]
     assert "320x96" in watcher.states[0][1] and watcher.states[1][1] == f"{film}: the film is over"
-    assert capture.state == "lost" and capture.why == watcher.states[1][1]
+    assert capture.state == "ended" and capture.why == watcher.states[1][1]
     numbers = [frame.number for frame in watcher.frames]
     assert numbers == sorted(set(numbers)) and numbers[0] == 0 and len(numbers) > 10
     assert {frame.source for frame in watcher.frames} == {"desk"}
