@@ -94,7 +94,7 @@ def test_a_counter_that_rolls_over_rises():
 
 
 def test_a_misreading_that_is_too_low_is_no_roll_over():
-    assert judged(rules(rising=True, roll_over=True, length=5), "41234", "41134", "01234") == ["ok", "rising", "rising"]
+    assert judged(rules(rising=True, roll_over=True, length=5), "61234", "61134", "01234") == ["ok", "rising", "rising"]
 
 
 def test_a_field_that_falls_too_rolls_over_backward():

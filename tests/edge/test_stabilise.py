@@ -141,11 +141,12 @@ def test_frames_with_nothing_new_keep_rows_but_are_no_looks(stabiliser):
     assert [stabiliser.same(0.1 * i) for i in range(1, 100)] == [[]] * 99
     assert said(run(stabiliser, [[row("4071")]] * 3, start=10.0)) == [(1, "4071")]
     assert not stabiliser.waiting
-    stabiliser.update([], 10.3)
-    assert stabiliser.same(11.0) == []
-    (left,) = stabiliser.same(12.0)
+    assert stabiliser.same(20.0) == []
+    assert stabiliser.update([], 20.1) == []
+    assert stabiliser.same(21.0) == []
+    (left,) = stabiliser.same(22.0)
     assert left.row.text == "4071"
-    assert stabiliser.same(13.0) == []
+    assert stabiliser.same(23.0) == []
 
 
 def test_a_row_that_never_settles_is_not_waited_for_for_ever(stabiliser):
@@ -220,8 +221,18 @@ def test_rows_before_a_camera_in_a_hand_are_reported_once_each(seed):
 
 
 def test_a_row_that_jumps_is_known_again_by_its_text(stabiliser):
-    looks = [[row("4071", at=(300, 300))]] * 5 + [[row("4071", at=(900, 600))]] * 5
-    assert said(run(stabiliser, looks)) == [(2, "4071")]
+    stays = row("2236", at=(700, 100))
+    looks = [[stays, row("4071", at=(300, 300))]] * 5 + [[stays, row("4071", at=(900, 600))]] * 5
+    assert said(run(stabiliser, looks)) == [(2, "2236"), (2, "4071")]
+
+
+def test_a_row_that_is_missed_while_the_picture_moves_is_looked_for_where_it_must_be(stabiliser):
+    def look(i, *texts):
+        return [row(text, at=(200 + 40 * i, 200 + 150 * k)) for k, text in enumerate(texts) if text]
+
+    looks = [look(i, "4071", "2236") for i in range(4)] + [look(i, "4071", "") for i in range(4, 12)]
+    looks += [look(i, "4071", "2296") for i in range(12, 14)] + [look(i, "4071", "2236") for i in range(14, 20)]
+    assert said(run(stabiliser, looks)) == [(2, "4071"), (2, "2236")]
 
 
 def test_another_row_at_another_place_is_another_row(stabiliser):
