@@ -237,13 +237,13 @@ def test_a_usb_camera_freezes_goes_dark_stalls_is_unplugged_and_comes_back(need:
     ended = subprocess.run(
         [
             CAMERAS / "v4l2_vm.sh",
-            "-i",
+            *("-i", "-m", "400"),  # half a minute where nothing else runs
             *(word for path in shared for word in ("-s", path)),
             *("bash", "-c", guest),
         ],
         capture_output=True,
         text=True,
-        timeout=150,
+        timeout=430,
     )
     assert ended.returncode == 0 and "all seen" in ended.stdout, ended.stdout + ended.stderr
     assert ended.stdout.count("focus 3 was refused") == 1

@@ -31,14 +31,14 @@ def on_state(state: str, why: str) -> None:
 
 def until(state: str, words: str = "") -> None:
     with changed:
-        if not changed.wait_for(lambda: capture.state == state and words in capture.why, 20):
+        if not changed.wait_for(lambda: capture.state == state and words in capture.why, 60):
             sys.exit(f"FAILED: waited for {state} {words!r}, is {capture.state}: {capture.why}")
 
 
 def until_frames(more: int) -> None:
     with changed:
         wanted = frames + more
-        if not changed.wait_for(lambda: frames >= wanted, 10):
+        if not changed.wait_for(lambda: frames >= wanted, 60):
             sys.exit(f"FAILED: {frames} frames, wanted {wanted}")
 
 
