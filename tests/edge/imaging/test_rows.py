@@ -1,6 +1,7 @@
 """Strokes side by side are a row; rows come top to bottom."""
 
 from itertools import pairwise
+from time import process_time
 
 import cv2
 import numpy as np
@@ -8,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.imaging.components import find_components
-from edge.imaging.rows import broken_across, find_rows, straighten
+from edge.imaging.components import Component, find_components
+from edge.imaging.rows import broken_across, find_rows, straighten, without_blots
 
 
 def rows_of(ink):
@@ -177,3 +178,33 @@ def test_a_comma_as_tall_as_a_small_digit_is_a_mark_of_its_row_and_a_small_digit
     (found,) = find_rows(find_components(comma))
     assert len(found.body) == 4 and len(found.marks) == 1
     assert [len(found.body) for found in find_rows(find_components(alone))] == [4, 1]
+
+
+def row_with(*others):
+    """A row of rings and bars by a pen of 5 pixels, with what else is drawn into it."""
+    mask = np.zeros((140, 800), np.uint8)
+    for i in range(5):
+        cv2.circle(mask, (60 + 110 * i, 70), 30, 255, 5)
+        cv2.line(mask, (115 + 110 * i, 40), (115 + 110 * i, 100), 255, 5)
+    for x, width in others:
+        cv2.rectangle(mask, (x, 38), (x + width, 102), 255, cv2.FILLED)
+    (row,) = find_rows(find_components(mask))
+    return row
+
+
+def test_what_a_much_broader_pen_drew_is_left_out_of_a_row():
+    assert len(row_with((590, 40)).body) == 11
+    assert len(without_blots(row_with((590, 40))).body) == 10
+
+
+def test_rings_and_bars_of_one_pen_all_stay_in_their_row():
+    assert len(without_blots(row_with()).body) == 10
+    assert len(without_blots(row_with((600, 6))).body) == 11
+
+
+def test_a_page_of_thousands_of_strokes_is_made_rows_of_in_a_second_or_two():
+    bars = [Component((), x * 20, y * 24, 5, 16) for y in range(75) for x in range(120)]
+    start = process_time()
+    rows = find_rows(bars)
+    assert [len(row.body) for row in rows] == [120] * 75
+    assert process_time() - start < 4  # a third of a second; where each stroke is weighed against whole rows, six
