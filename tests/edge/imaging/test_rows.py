@@ -207,4 +207,4 @@ def test_a_page_of_thousands_of_strokes_is_made_rows_of_in_a_second_or_two():
     start = process_time()
     rows = find_rows(bars)
     assert [len(row.body) for row in rows] == [120] * 75
-    assert process_time() - start < 4  # a third of a second; where each stroke is weighed against whole rows, six
+    assert process_time() - start < 4  # one second; six where the ends of all rows are sought anew for every stroke
