@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from edge.errors import ConfigError
+from edge.pattern import bounded
 from edge.text import printable
 
 HERE = Path("digitd.toml")
@@ -129,10 +130,7 @@ class FieldConfig(_Part):
         if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
             raise ValueError("minimum is above maximum")
         if self.pattern is not None:
-            try:
-                re.compile(self.pattern)
-            except (re.error, OverflowError, RecursionError) as error:
-                raise ValueError(f"pattern is no regular expression ({error})") from None
+            bounded(self.pattern)
         return self
 
 

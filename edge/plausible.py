@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from edge.config import FieldConfig
-from edge.errors import ConfigError
 from edge.pattern import LONGEST, bounded
 from edge.row import UNREADABLE
 
@@ -41,12 +40,8 @@ class FieldRules:
     """
 
     def __init__(self, config: FieldConfig) -> None:
-        """Raises ConfigError, one line, for a pattern that is none or that might take too long."""
         self._config = config
-        try:
-            self._pattern = bounded(config.pattern) if config.pattern is not None else None
-        except ValueError as error:
-            raise ConfigError(str(error)) from None
+        self._pattern = bounded(config.pattern) if config.pattern is not None else None
         self._numeric = config.rising or config.max_rate is not None
         self._last: _Value | None = None
         self._doubted: _Value | None = None  # the last of a sequence of implausible readings that fit each other

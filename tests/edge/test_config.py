@@ -119,11 +119,11 @@ def test_a_misspelt_key_is_told_with_its_line_and_the_nearest_key(faults: Callab
         ),
         (
             camera("[cameras.desk.fields.main]\n\npattern = '['"),
-            "3: cameras.desk.fields.main: pattern is no regular expression (unterminated",
+            "3: cameras.desk.fields.main: pattern '[' is no regular expression (unterminated",
         ),
         (
             camera("[cameras.desk.fields.main]\npattern = 'a{99999999999}'"),
-            "3: cameras.desk.fields.main: pattern is no reg",
+            "3: cameras.desk.fields.main: pattern 'a{99999999999}' is no reg",
         ),
         (camera("[cameras.desk.fields.main]\nroll_over = true"), "3: cameras.desk.fields.main: roll_over needs length"),
         (
