@@ -1,5 +1,6 @@
 """Ink from paper: how dark each pixel is against the paper round it, whichever of the two is the lighter."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -36,8 +37,9 @@ class Ink:
     mask: U8
 
 
-def find_inks(grey: U8) -> list[Ink]:
-    """What may be the ink of a picture: mostly one, and both polarities where it cannot be told which it is.
+def find_inks(grey: U8) -> Iterator[Ink]:
+    """What may be the ink of a picture, the likelier first: mostly one; both polarities, each found when it is asked for,
+    where it cannot be told which it is.
 
     grey: uint8 [H, W], both sides at least 3. Light ink on dark paper comes out like dark ink on light paper.
 
@@ -46,12 +48,9 @@ def find_inks(grey: U8) -> list[Ink]:
     """
     grey, coarse = _smooth(grey)
     lightness = _lightness_of_ink(coarse)
-    inks = []
-    if lightness < _UNDECIDED:
-        inks.append(dark_ink(grey, coarse))
-    if lightness > -_UNDECIDED:
-        inks.append(dark_ink(u8(cv2.bitwise_not(grey)), u8(cv2.bitwise_not(coarse))))
-    return inks
+    ways = (lightness > 0,) if abs(lightness) >= _UNDECIDED else (lightness > 0, lightness <= 0)
+    for light in ways:
+        yield dark_ink(u8(cv2.bitwise_not(grey)), u8(cv2.bitwise_not(coarse))) if light else dark_ink(grey, coarse)
 
 
 def find_local_inks(grey: U8) -> list[Ink]:

@@ -16,7 +16,7 @@ SEEDS = range(4)
 
 def mask_of(image):
     """The mask of a picture that has but one polarity."""
-    inks = find_inks(image)
+    inks = list(find_inks(image))
     assert len(inks) == 1
     return inks[0].mask > 0
 
@@ -141,7 +141,7 @@ def pictures():
 def test_any_picture_has_a_mask_of_its_size_and_no_number_goes_wrong(image):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        inks = find_inks(image)
+        inks = list(find_inks(image))
     assert 1 <= len(inks) <= 2
     for ink in inks:
         assert ink.mask.shape == ink.strength.shape == image.shape
