@@ -38,8 +38,8 @@ class Ink:
 
 
 def find_inks(grey: U8) -> Iterator[Ink]:
-    """What may be the ink of a picture, the likelier first: mostly one; both polarities, each found when it is asked for,
-    where it cannot be told which it is.
+    """What may be the ink of a picture, the likelier first: mostly one; where it cannot be told which it is both
+    polarities, each found when it is asked for.
 
     grey: uint8 [H, W], both sides at least 3. Light ink on dark paper comes out like dark ink on light paper.
 
