@@ -14,6 +14,7 @@ writes into the run's folder, by default runs/<recipe's name>:
 import json
 import time
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
@@ -68,6 +69,7 @@ def train(
 
     network = DigitNet(len(LABELS), recipe.network.width, recipe.network.dropout)
     begin_with(network, start)
+    begun = deepcopy(network)
     network.to(memory_format=torch.channels_last)
     averaged = AveragedModel(network, avg_fn=follow(recipe.optimiser.average), use_buffers=True)
     optimiser = torch.optim.AdamW(network.parameters(), recipe.optimiser.rate, weight_decay=recipe.optimiser.decay)
@@ -104,16 +106,17 @@ def train(
                 averaged.update_parameters(network)
                 loss_sum += loss.item()
                 progress.set_postfix(loss=f"{loss.item():.3f}")
-        losses, accuracies, temperature = _measure(averaged.module, validation)
+        found = between(averaged.module, begun, recipe.optimiser.begun)
+        losses, accuracies, temperature = _measure(found, validation)
         epoch = Epoch(number, loss_sum / batches.per_epoch, losses, accuracies, time.perf_counter() - began)
         facts = Facts(number, temperature, accuracies, data)
         history.append(epoch)
         with (out / "history.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(asdict(epoch)) + "\n")
-        save(out / "last.pt", averaged.module, recipe, facts)
+        save(out / "last.pt", found, recipe, facts)
         if best is None or epoch.validation_loss < best.validation_loss:
             best = epoch
-            save(out / "best.pt", averaged.module, recipe, facts)
+            save(out / "best.pt", found, recipe, facts)
         tqdm.write(
             f"epoch {number}: loss {epoch.training_loss:.4f}, validation {epoch.validation_loss:.4f}, "
             + ", ".join(f"{kind} {share:.2%}" for kind, share in accuracies.items())
@@ -134,6 +137,19 @@ def follow(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
         return average + (current - average) * (1 - min(decay, (1 + int(count)) / (10 + int(count))))
 
     return update
+
+
+def between(network: torch.nn.Module, begun: torch.nn.Module, share: float) -> torch.nn.Module:
+    """The network whose weights are `share` of `begun`'s and the rest of `network`'s."""
+    mixed = deepcopy(network)
+    weights = begun.state_dict()
+    mixed.load_state_dict(
+        {
+            name: weight + share * (weights[name] - weight) if weight.is_floating_point() else weight
+            for name, weight in network.state_dict().items()
+        }
+    )
+    return mixed
 
 
 @torch.no_grad()

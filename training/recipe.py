@@ -53,6 +53,17 @@ class Optimiser(_Part):
     decay: Annotated[float, Field(ge=0)] = 0.05
     warm_up: Share = 0.15
     average: Share = 0.998
+    begun: Share = 0.0
+    """Of the weights a run began with, in those that it keeps, so that what it learns does not cost what the one before
+    had learnt: Wortsman et al., "Robust fine-tuning of zero-shot models", 2022.
+    """
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, fields: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without what came later, where it is not used: so a recipe's hash, which models' cards name, stays what it
+        was.
+        """
+        return {key: value for key, value in fields(self).items() if value or key != "begun"}
 
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
@@ -99,9 +110,7 @@ class Writers(_Part):
 
     @model_serializer(mode="wrap")
     def _as_before(self, fields: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Without the kinds that came later, where they write nothing: so a recipe's hash, which models' cards name,
-        stays what it was.
-        """
+        """Without the kinds that came later, where they write nothing, as `Optimiser` does."""
         return {kind: share for kind, share in fields(self).items() if share or kind not in {"cells", "displays"}}
 
 

@@ -8,6 +8,7 @@ recipe takes as it is. Delete it after a change to what makes strips.
 
 import json
 import time
+from copy import deepcopy
 from dataclasses import asdict
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from edge.errors import ConfigError
 from edge.sequence import best_path
 from training import plots
 from training.checkpoint import Facts, begin_with, save
-from training.engine import Epoch, follow
+from training.engine import Epoch, between, follow
 from training.network import RowNet
 from training.recipe import RowRecipe
 from training.row_dataset import LABELS, Batch, Strip, bank, batches, by_width, padded, per_epoch, stock, validation
@@ -43,6 +44,7 @@ def train(
 
     network = RowNet(len(LABELS), recipe.width)
     begin_with(network, start)
+    begun = deepcopy(network)
     network.to(memory_format=torch.channels_last)
     strips = stock(recipe, data_dir, out / "strips")
     held_out = validation(recipe, data_dir)
@@ -81,16 +83,17 @@ def train(
             averaged.update_parameters(network)
             loss_sum += loss.item()
             shown.set_postfix(loss=f"{loss.item():.3f}")
-        loss_out, right = measure(averaged.module, held_out)
+        found = between(averaged.module, begun, recipe.optimiser.begun)
+        loss_out, right = measure(found, held_out)
         epoch = Epoch(number, loss_sum / count, loss_out, {"rows": right}, time.perf_counter() - start)
         facts = Facts(number, 1.0, epoch.validation_accuracy, data)
         history.append(epoch)
         with (out / "history.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(asdict(epoch)) + "\n")
-        save(out / "last.pt", averaged.module, recipe, facts)
+        save(out / "last.pt", found, recipe, facts)
         if best is None or right > best.validation_accuracy["rows"]:
             best = epoch
-            save(out / "best.pt", averaged.module, recipe, facts)
+            save(out / "best.pt", found, recipe, facts)
         tqdm.write(f"epoch {number}: loss {epoch.training_loss:.4f}, validation {loss_out:.4f}, rows {right:.2%}")
         plots.history(history, out / "history.png")
     if best is None:

@@ -190,3 +190,15 @@ def test_evaluation_counts_what_the_network_says(tiny_run, taken_for_mnist):
     table = report.table()
     assert table.splitlines()[-1].endswith(f"{report.accuracy:.2%}") and "best.pt" in table
     assert len(table.splitlines()) == 12
+
+
+def test_between_two_networks_lie_weights_and_running_means_in_their_shares() -> None:
+    begun, found = DigitNet(11, 4, 0.0), DigitNet(11, 4, 0.0)
+    for network in (begun, found):
+        network.train()(torch.randint(0, 256, (8, 28, 28), dtype=torch.uint8))
+    mixed = engine.between(found, begun, 0.25).state_dict()
+    for name, weight in found.state_dict().items():
+        if weight.is_floating_point():
+            assert torch.allclose(mixed[name], 0.75 * weight + 0.25 * begun.state_dict()[name], atol=1e-6), name
+    alone = engine.between(found, begun, 0).state_dict()
+    assert all(torch.equal(weight, alone[name]) for name, weight in found.state_dict().items())

@@ -97,6 +97,8 @@ def test_a_kind_of_writer_that_came_later_leaves_the_hash_of_recipes_without_it_
         assert asked.sha256 != plain.sha256
         assert RowRecipe.model_validate_json(asked.model_dump_json()) == asked
     assert RowRecipe.model_validate_json(plain.model_dump_json()) == plain
+    half = plain.model_copy(update={"optimiser": plain.optimiser.model_copy(update={"begun": 0.5})})
+    assert half.sha256 != plain.sha256 and RowRecipe.model_validate_json(half.model_dump_json()) == half
 
 
 @pytest.mark.parametrize("card", sorted((ROOT / "edge" / "models").glob("*.md")), ids=lambda path: path.name)
