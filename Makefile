@@ -22,7 +22,7 @@ PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test format train export evaluate calibrate bench-accuracy bench-speed samples docs pictures clean distclean
+.PHONY: help demo test format train export evaluate calibrate bench-accuracy bench-speed bench-live bench-shaky samples docs pictures clean distclean
 
 help: ## List what make can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -62,6 +62,12 @@ bench-accuracy: $(VENV)/.dev ## Share of number strings read exactly, kind by ki
 
 bench-speed: $(VENV)/.dev ## Time of one frame on one core, beside that of its unavoidable parts
 	$(BIN)/python -m benchmarks.speed $(DATA) $(WITH_MODEL) --json benchmarks/speed.json
+
+bench-live: $(VENV)/.dev ## What live reading costs: latency, idle load, READY, memory (benchmarks/live.json)
+	$(BIN)/python -m benchmarks.live --json benchmarks/live.json
+
+bench-shaky: $(VENV)/.dev ## Rows right in shaky videos: by single frames, by votes, by all frames (benchmarks/shaky.json)
+	$(BIN)/python -m benchmarks.shaky $(DATA) --count 160 --json benchmarks/shaky.json
 
 samples: $(VENV)/.dev ## Draw the bundled samples anew (edge/samples/)
 	$(BIN)/python -m training.synth.samples

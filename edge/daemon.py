@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Event as Flag
@@ -21,7 +22,7 @@ from types import FrameType
 import cv2
 
 from edge import notify
-from edge.arrays import U8, u8
+from edge.arrays import u8
 from edge.config import CameraConfig, Config, SinkConfig, load
 from edge.engine import EngineConfig
 from edge.errors import ConfigError, DigitdError
@@ -34,7 +35,7 @@ from edge.sinks import Sink, open_sink
 from edge.sinks.delivery import Delivery, stop_all
 from edge.sources.capture import Capture
 from edge.sources.view import Misaligned
-from edge.watch import Watch
+from edge.watch import Part, Watch
 
 ALTERNATIVES = 8
 """Other texts of a row that the stabiliser is told of."""
@@ -64,11 +65,11 @@ class _Camera:
 
 @dataclass
 class _Look:
-    """A frame that is worth reading. picture: what is looked at of it."""
+    """A frame that is worth reading, in these parts."""
 
     camera: _Camera
     frame: Frame
-    picture: U8
+    parts: list[Part]
 
 
 @dataclass
@@ -175,13 +176,15 @@ class Daemon:
             events += self._looked_at(camera, looks)
         try:
             self._reading = not self._stopping
-            rows = self._reader.read_all([look.picture for look in looks], ALTERNATIVES) if looks else []
+            images = [part.image for look in looks for part in look.parts]
+            rows = iter(self._reader.read_all(images, ALTERNATIVES) if images else [])
         except _Interrupted:
-            looks, rows = [], []
+            looks, rows = [], iter([])
         finally:
             self._reading = False
-        for look, found in zip(looks, rows, strict=True):
-            events += self._told(look.camera.watch.update(look.frame, look.picture, found), look.frame)
+        for look in looks:
+            news = look.camera.watch.update(look.frame, look.parts, list(islice(rows, len(look.parts))))
+            events += self._told(news, look.frame)
         self._accept(events)
 
     def _state_changes(self) -> list[Event]:
@@ -216,8 +219,8 @@ class Daemon:
         except Misaligned as problem:
             return self._entered(camera, "misaligned", str(problem))
         events = self._entered(camera, camera.capture.state, camera.capture.why) if camera.state == "misaligned" else []
-        if camera.watch.wants(picture, frame.taken):
-            looks.append(_Look(camera, frame, picture))
+        if parts := camera.watch.parts(picture, frame.taken):
+            looks.append(_Look(camera, frame, parts))
             return events
         return events + self._told(camera.watch.same(frame), frame)
 

@@ -124,10 +124,9 @@ class Live:
             return str(problem)
         if self._state[0] == "misaligned":
             self._entered("online", "fits its view again")
-        if watch.wants(picture, frame.taken):
-            rows = self.reader.read(picture, ALTERNATIVES)
-            news = watch.update(frame, picture, rows)
-            self._rows = [watch.outward(row) for row in rows]
+        if parts := watch.parts(picture, frame.taken):
+            news = watch.update(frame, parts, self.reader.read_all([part.image for part in parts], ALTERNATIVES))
+            self._rows = watch.rows
         else:
             news = watch.same(frame)
         now = time.monotonic()

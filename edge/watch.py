@@ -1,7 +1,7 @@
 """One camera's rows, frame by frame -> what is said of them: readings that are stable, rows that left."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,12 +15,25 @@ from edge.row import Row
 from edge.sources.view import View
 from edge.stabilise import Left, Settled, Stabiliser
 
+_GLANCES = 2  # looks at rows alone between two at all of the picture, while they are not settled
+_ROOM = 0.6  # of a row's height, looked at round it
+_SMALLEST = 160  # pixels; smaller pictures are read at another size
+_MOST = 0.5  # of the picture, above which it is looked at whole
 _PATIENCE = 10  # looks at a picture that does not change, in which a row is read now so, now so
 _DOUBT = 1.0  # seconds that a row which is not sure enough is looked at on, before that is said
 _ANYWAY = 2.0  # seconds after which a picture is read even where nothing in it changed
 
 Latest = Callable[[str, str | None], Event | None]
 """The last reading that was `ok` of a camera's field, from before this start."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A piece of a view that is to be read: uint8 [h, w, 3]; x, y: where in the view its upper left is."""
+
+    x: int
+    y: int
+    image: U8
 
 
 class Watch:
@@ -37,6 +50,8 @@ class Watch:
                 rules.restore(str(before.body["text"]), before.time)
         self._changes = Changes()
         self._looks, self._looked = 0, -np.inf
+        self._glances = _GLANCES
+        self._rows: list[Row] = []
         self._doubtful: dict[int, tuple[Row, Frame]] = {}  # rows that have settled and are not told yet, by track
         self._said: dict[int, Reading] = {}
 
@@ -44,24 +59,55 @@ class Watch:
         """What is looked at of a picture, uint8 [H, W, 3]. Raises Misaligned where it does not fit the picture."""
         return image if self._view is None else self._view.apply(image)
 
-    def wants(self, picture: U8, taken: float) -> bool:
-        """Whether a view is worth reading: something in it is new, or it is not known yet what stands there."""
+    def parts(self, picture: U8, taken: float) -> list[Part]:
+        """What of a view is worth reading: all of it where something is new, nothing where it is known what is there.
+        Between two looks at all of it, the rows found by the first are looked at alone.
+        """
+        glance = self._glances < _GLANCES and not self._all_settled()
+        parts = self._round_rows(picture) if glance else []
+        if parts:
+            self._glances += 1
+            return parts
         if self._changes.since_read(picture):
             self._looks = 0
-            return True
-        unknown = (self._stabiliser.waiting or self._doubtful) and self._looks < _PATIENCE
-        return bool(unknown) or taken - self._looked >= _ANYWAY
+        elif (self._all_settled() or self._looks >= _PATIENCE) and taken - self._looked < _ANYWAY:
+            return []
+        self._glances, self._looked = 0, taken
+        self._changes.read(picture)
+        return [Part(0, 0, picture)]
 
     def same(self, frame: Frame) -> list[Reading | Gone]:
-        """For a frame that `wants` did not want."""
+        """For a frame of which nothing was worth reading."""
         return self._told(self._stabiliser.same(frame.taken), frame)
 
-    def update(self, frame: Frame, picture: U8, rows: Sequence[Row]) -> list[Reading | Gone]:
-        """For a frame whose view was read: rows, with their alternatives."""
-        self._changes.read(picture)
-        self._looks, self._looked = self._looks + 1, frame.taken
-        changes = self._stabiliser.update(rows, frame.taken)
+    def update(self, frame: Frame, parts: Sequence[Part], read: Sequence[Sequence[Row]]) -> list[Reading | Gone]:
+        """For a frame whose parts were read. read: the rows of each, with their alternatives."""
+        self._rows = [_moved(row, part) for part, rows in zip(parts, read, strict=True) for row in rows]
+        self._looks += 1
+        changes = self._stabiliser.update(self._rows, frame.taken)
         return self._confirmed(frame, {change.track for change in changes}) + self._told(changes, frame)
+
+    @property
+    def rows(self) -> list[Row]:
+        """Of the last frame that was read, in pixels of the whole picture."""
+        return [self.outward(row) for row in self._rows]
+
+    def _all_settled(self) -> bool:
+        return not (self._stabiliser.waiting or self._doubtful)
+
+    def _round_rows(self, picture: U8) -> list[Part]:
+        """The rows of the last look with room for a hand's motion; none where that is most of the picture anyway."""
+        height, width = picture.shape[:2]
+        boxes = []
+        for row in self._rows:
+            corners = np.array(row.quad)
+            (x0, y0), (x1, y1) = corners.min(0), corners.max(0)
+            room = max(_ROOM * (y1 - y0), (_SMALLEST - (y1 - y0)) / 2)
+            boxes.append([max(0, x0 - room), max(0, y0 - room), min(width, x1 + room), min(height, y1 + room)])
+        merged = _merged(np.array(boxes).round().astype(int).tolist())
+        if sum((right - left) * (bottom - top) for left, top, right, bottom in merged) > _MOST * width * height:
+            return []
+        return [Part(x, y, np.ascontiguousarray(picture[y:bottom, x:right])) for x, y, right, bottom in merged]
 
     def end(self) -> list[Reading | Gone]:
         """What is still to be told when no more frames come."""
@@ -171,3 +217,35 @@ class Watch:
         corners = self._view.outward(np.array([[x, y], [x + w, y], [x + w, y + h], [x, y + h]], np.float64))
         low, high = np.floor(corners.min(0)).astype(int), np.ceil(corners.max(0)).astype(int)
         return int(low[0]), int(low[1]), int(high[0] - low[0]), int(high[1] - low[1])
+
+
+def _moved(row: Row, part: Part) -> Row:
+    """A row of a part, in pixels of the view."""
+    x, y = part.x, part.y
+    if not (x or y):
+        return row
+    (a, b, c, d) = ((px + x, py + y) for px, py in row.quad)
+    return replace(
+        row,
+        quad=(a, b, c, d),
+        digits=tuple(replace(one, box=(one.box[0] + x, one.box[1] + y, *one.box[2:])) for one in row.digits),
+        separators=tuple(replace(one, box=(one.box[0] + x, one.box[1] + y, *one.box[2:])) for one in row.separators),
+    )
+
+
+def _merged(boxes: list[list[int]]) -> list[list[int]]:
+    """Boxes left, top, right, bottom, such that no two overlap: those that do are one."""
+    apart: list[list[int]] = []
+    for box in boxes:
+        over = [other for other in apart if _overlap(box, other)]
+        while over:
+            apart = [other for other in apart if other not in over]
+            lows, highs = np.array([box, *over])[:, :2].min(0), np.array([box, *over])[:, 2:].max(0)
+            box = [*lows.tolist(), *highs.tolist()]
+            over = [other for other in apart if _overlap(box, other)]
+        apart.append(box)
+    return apart
+
+
+def _overlap(one: list[int], other: list[int]) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]

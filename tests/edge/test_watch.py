@@ -9,7 +9,7 @@ from edge.config import CameraConfig
 from edge.events import Event, Gone, Reading
 from edge.frame import Frame
 from edge.row import Digit, Row
-from edge.watch import Watch
+from edge.watch import Part, Watch
 
 PAPER = np.full((480, 640, 3), 200, np.uint8)
 
@@ -22,6 +22,13 @@ def row(text: str, x: float = 100, y: float = 100, confidence: float = 0.97) -> 
     others = ((text[:-1] + str((int(text[-1]) + 1) % 10), float(rest)),)
     quad = ((x, y), (right, y), (right, y + 30), (x, y + 30))
     return Row(text, confidence, digits, quad, (), ((text, float(np.log(confidence))), *others))
+
+
+def moved(one: Row, part: Part) -> list[Row]:
+    """The row as it is found in a part."""
+    quad = tuple((x - part.x, y - part.y) for x, y in one.quad)
+    digits = tuple(replace(d, box=(d.box[0] - part.x, d.box[1] - part.y, 20, 30)) for d in one.digits)
+    return [replace(one, quad=quad, digits=digits)]
 
 
 class Camera:
@@ -39,7 +46,8 @@ class Camera:
         told = []
         for _ in range(frames):
             frame = self.frame(image)
-            told += self.watch.update(frame, self.watch.view(frame.image), rows)
+            view = self.watch.view(frame.image)
+            told += self.watch.update(frame, [Part(0, 0, view)], [rows])
         return told
 
 
@@ -144,15 +152,16 @@ def test_a_picture_that_stays_the_same_is_not_read_again_but_for_now_and_then() 
     wanted = 0
     for _ in range(100):  # ten seconds
         frame = camera.frame()
-        if camera.watch.wants(frame.image, frame.taken):
+        if parts := camera.watch.parts(frame.image, frame.taken):
             wanted += 1
-            camera.watch.update(frame, frame.image, [row("4071")])
+            camera.watch.update(frame, parts, [moved(row("4071"), part) for part in parts])
         else:
             assert camera.watch.same(frame) == []
     assert 5 <= wanted <= 10
     changed = PAPER.copy()
     changed[200:230, 300:320] = 60
-    assert camera.watch.wants(changed, camera.frame().taken)
+    (part,) = camera.watch.parts(changed, camera.frame().taken)
+    assert part.image is changed
 
 
 def test_a_row_that_is_read_now_so_now_so_is_not_looked_at_for_ever() -> None:
@@ -160,8 +169,44 @@ def test_a_row_that_is_read_now_so_now_so_is_not_looked_at_for_ever() -> None:
     wanted = 0
     for i in range(100):
         frame = camera.frame()
-        if camera.watch.wants(frame.image, frame.taken):
+        if parts := camera.watch.parts(frame.image, frame.taken):
             wanted += 1
             flickering = replace(row("11" if i % 2 else "17", confidence=0.5), alternatives=())
-            camera.watch.update(frame, frame.image, [flickering])
+            camera.watch.update(frame, parts, [moved(flickering, part) for part in parts])
     assert wanted <= 20
+
+
+def test_between_looks_at_all_of_a_picture_unsettled_rows_are_looked_at_alone_and_stay_in_place() -> None:
+    camera = Camera({"stabiliser": {"agree": 6, "confidence": 1.0}})
+    rng = np.random.default_rng(0)
+    sizes, told = [], []
+    for _ in range(8):
+        frame = camera.frame(rng.integers(0, 256, PAPER.shape, np.uint8))  # all is new in each
+        parts = camera.watch.parts(frame.image, frame.taken)
+        sizes.append([part.image.shape[:2] for part in parts])
+        for part in parts:
+            assert np.array_equal(part.image, frame.image[part.y :, part.x :][: len(part.image), : part.image.shape[1]])
+        told += camera.watch.update(frame, parts, [moved(row("4071", 300, 200, 0.9), part) for part in parts])
+    whole = [[(480, 640)]]
+    assert [size == whole[0] for size in sizes] == [True, False, False, True, False, False, True, True]
+    assert all(160 <= height <= 200 and 220 <= width <= 260 for ((height, width),) in sizes[1:3])
+    (reading,) = told
+    assert (
+        reading.text == "4071" and reading.row.quad[0] == (300, 200) and reading.row.digits[0].box == (300, 200, 20, 30)
+    )
+
+
+def test_rows_near_each_other_are_one_part_and_rows_all_over_the_picture_are_looked_at_whole() -> None:
+    camera = Camera({"stabiliser": {"agree": 6}})
+    near = [row("4071", 100, 100), row("52", 100, 140)]
+    frame = camera.frame()
+    camera.watch.update(frame, camera.watch.parts(frame.image, frame.taken), [near])
+    frame = camera.frame()
+    assert len(camera.watch.parts(frame.image, frame.taken)) == 1
+    camera = Camera({"stabiliser": {"agree": 6}})
+    frame = camera.frame()
+    all_over = [row("12345678901234567890", 20, y) for y in (20, 180, 340)]
+    camera.watch.update(frame, camera.watch.parts(frame.image, frame.taken), [all_over])
+    frame = camera.frame()
+    (part,) = camera.watch.parts(frame.image, frame.taken)
+    assert part.image is frame.image
