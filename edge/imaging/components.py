@@ -80,3 +80,12 @@ def cut_out(strength: U8, components: Sequence[Component]) -> U8:
     """The ink of these components alone: uint8 [h, w], their common box, other strokes that reach into it left out."""
     x, y, w, h = union(components)
     return u8(cv2.bitwise_and(strength[y : y + h, x : x + w], shape_of(components)))
+
+
+def pen_width(component: Component) -> float:
+    """Mean breadth of a stroke in pixels: twice its area over its boundary, holes' boundaries too. Contours run through
+    the middles of pixels, so that half of one is missing at either side.
+    """
+    inside = sum(map(cv2.contourArea, component.contours)) - sum(map(cv2.contourArea, component.holes))
+    around = sum([cv2.arcLength(contour, True) for contour in component.contours + component.holes])
+    return 1 + 2 * inside / max(around, 1.0)

@@ -12,8 +12,9 @@ from edge.imaging.candidates import Candidate, find_candidates
 from edge.imaging.components import Component, cut_out, find_components
 from edge.imaging.cuts import cut, slant_of
 from edge.imaging.ink import Ink
-from edge.imaging.rows import RowOfStrokes, broken_across, find_rows, straighten, without_blots
+from edge.imaging.rows import RowOfStrokes, find_rows, straighten, without_blots
 from edge.imaging.rules import remove_rules
+from edge.imaging.segments import broken_across, segments_apart
 from edge.imaging.strip import strip, width
 
 _BODY = 0.42  # of the tallest stroke's height: what is lower is no digit, and does not tell how tall digits are
@@ -77,6 +78,10 @@ def find_lines(ink: Ink, room: float) -> list[Line]:
     if cleaned is not None:
         mask, components = cleaned, find_components(cleaned)
     strength = u8(cv2.bitwise_and(ink.strength, mask))
+    bridge = segments_apart(components)
+    if bridge:
+        mask = u8(cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((bridge, bridge), np.uint8)))
+        components = find_components(mask)
     rows = find_rows(components)
     broken = broken_across(rows)
     if broken:

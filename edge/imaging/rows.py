@@ -1,6 +1,5 @@
 """Rows: strokes side by side whose heights and baselines agree."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from statistics import median
@@ -9,7 +8,7 @@ import cv2
 import numpy as np
 
 from edge.arrays import F64
-from edge.imaging.components import Component, union
+from edge.imaging.components import Component, pen_width, union
 
 # Of the row's digit height, all by which neighbours may differ and still be one row.
 _GAP = 2.2
@@ -21,12 +20,6 @@ _FAR = 1.2  # a gap within a row: groups of digits stand apart, but not as far a
 _FAR_BY_GAPS = 3.0  # times the median gap
 _ROOM = 0.8  # round a row that is made level
 _ENOUGH = 3  # strokes in a row before its pen can be told
-# Halves of a broken row, of the taller one's height: how much lower the other may be, how far aside a stroke's lower
-# half may stand, how wide the break may be; and the share of strokes that have a half there.
-_LIKE = 0.6
-_ASIDE = 0.35
-_SPLIT = 0.25
-_MATCHED = 0.6
 _BROADER = 2.2  # times the row's median breadth of the pen
 
 
@@ -214,46 +207,13 @@ def _rows_of(components: list[Component], rows: list[RowOfStrokes], least: float
     return found
 
 
-def broken_across(rows: Sequence[RowOfStrokes]) -> int:
-    """Pixels from foot to head that must be bridged where two rows are the halves of one, as in a display of seven
-    segments: one close above the other, stroke above stroke; 0 where no two are.
-    """
-    rows = [row for row in rows if len(row.body) >= _ENOUGH]
-    heights = np.array([row.height for row in rows])
-    middles = np.array([median([c.centre[1] for c in row.body]) for row in rows])
-    tall = np.maximum(heights, heights[:, None])
-    below = middles - middles[:, None]  # [upper, lower]
-    alike = np.minimum(heights, heights[:, None]) >= _LIKE * tall
-    most = 0
-    for one, other in np.argwhere(alike & (below > 0) & (below < 1.5 * tall)):
-        upper, lower, height = rows[one].body, rows[other].body, tall[one, other]
-        gaps = []
-        for stroke in upper:
-            beneath = min(lower, key=lambda c: abs(c.centre[0] - stroke.centre[0]))
-            if abs(beneath.centre[0] - stroke.centre[0]) <= _ASIDE * height:
-                gaps.append(beneath.y - stroke.bottom)
-        narrow = [gap for gap in gaps if 0 <= gap <= _SPLIT * height]
-        if len(narrow) >= _MATCHED * min(len(upper), len(lower)):
-            most = max(most, max(narrow) + 2)
-    return most
-
-
 def without_blots(row: RowOfStrokes) -> RowOfStrokes:
     """The row without what a much broader pen would have drawn: fingers, edges of things, shadows beside the digits."""
     if len(row.body) < _ENOUGH:
         return row
-    widths = np.array([_pen_width(component) for component in row.body])
+    widths = np.array([pen_width(component) for component in row.body])
     keep = widths <= _BROADER * np.median(widths)
     return RowOfStrokes([c for c, kept in zip(row.body, keep, strict=True) if kept], row.marks)
-
-
-def _pen_width(component: Component) -> float:
-    """Mean breadth of a stroke in pixels: twice its area over its boundary, holes' boundaries too. Contours run through
-    the middles of pixels, so that half of one is missing at either side.
-    """
-    inside = sum(map(cv2.contourArea, component.contours)) - sum(map(cv2.contourArea, component.holes))
-    around = sum([cv2.arcLength(contour, True) for contour in component.contours + component.holes])
-    return 1 + 2 * inside / max(around, 1.0)
 
 
 def straighten(row: RowOfStrokes) -> F64 | None:

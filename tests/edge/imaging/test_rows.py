@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.imaging.components import Component, find_components
-from edge.imaging.rows import broken_across, find_rows, straighten, without_blots
+from edge.imaging.rows import find_rows, straighten, without_blots
+from edge.imaging.segments import broken_across
 
 
 def rows_of(ink):
