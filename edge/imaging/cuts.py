@@ -38,6 +38,8 @@ def cut(component: Component, strength: U8, height: float, slant: float) -> list
     if component.w < _NARROWEST * height:
         return [component]
     ink = (cut_out(strength, [component]) > 0).astype(np.uint8)
+    if not ink.any():  # what a bridge between segments made
+        return [component]
     # Columns that lean like the writing: each pixel counts for the column it meets the foot of the box in.
     y, x = np.nonzero(ink)
     column = x + slant * (y - (component.h - 1) / 2)

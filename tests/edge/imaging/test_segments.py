@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from edge.imaging.components import find_components
+from edge.imaging.cuts import cut
 from edge.imaging.segments import segments_apart
 from training.synth.displays import Display
 from training.synth.strokes import HandStyle, draw_hand
@@ -49,3 +50,8 @@ def test_handwriting_is_left_alone(seed):
     row = [cv2.resize(hand.digit(int(one), rng), (50, 80)) for one in "4172573114"]
     mask = np.pad((np.hstack([np.pad(ink, 15) for ink in row]) > 100).astype(np.uint8) * 255, 40)
     assert segments_apart(find_components(mask)) == 0
+
+
+def test_a_stroke_that_is_all_bridge_is_not_cut():
+    (stroke,) = find_components(np.pad(np.full((40, 90), 255, np.uint8), 10))
+    assert cut(stroke, np.zeros((60, 110), np.uint8), 40.0, 0.0) == [stroke]
