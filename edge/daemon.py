@@ -23,6 +23,7 @@ import cv2
 
 from edge import notify
 from edge.arrays import u8
+from edge.commands.console import DEBUG
 from edge.config import CameraConfig, Config, SinkConfig, load
 from edge.engine import EngineConfig
 from edge.errors import ConfigError, DigitdError
@@ -31,6 +32,7 @@ from edge.frame import Frame
 from edge.kept import Kept
 from edge.outbox import Outbox, OutboxError
 from edge.reader import Reader
+from edge.row import Row
 from edge.sinks import Sink, open_sink
 from edge.sinks.delivery import Delivery, stop_all
 from edge.sources.capture import Capture
@@ -174,18 +176,35 @@ class Daemon:
         looks: list[_Look] = []
         for camera in self._cameras.values():
             events += self._looked_at(camera, looks)
+        for look, rows in zip(looks, self._read(looks), strict=True):
+            if rows is not None:
+                events += self._told(look.camera.watch.update(look.frame, look.parts, rows), look.frame)
+        self._accept(events)
+
+    def _read(self, looks: list[_Look]) -> list[list[list[Row]] | None]:
+        """The rows of each look's parts, all read together; None for one that could not be."""
+        if not looks:
+            return []
         try:
             self._reading = not self._stopping
             images = [part.image for look in looks for part in look.parts]
-            rows = iter(self._reader.read_all(images, ALTERNATIVES) if images else [])
+            rows = iter(self._reader.read_all(images, ALTERNATIVES))
+            return [list(islice(rows, len(look.parts))) for look in looks]
         except _Interrupted:
-            looks, rows = [], iter([])
+            return [None for _ in looks]
+        except Exception as fault:  # one picture that we cannot cope with is not to end the service
+            if len(looks) > 1:
+                return [rows for look in looks for rows in self._read([look])]
+            camera, frame = looks[0].camera.watch.name, looks[0].frame.number
+            log.error(
+                "frame %d was passed over: a fault of digitd (%s: %s); report it",
+                *(frame, type(fault).__name__, fault),
+                extra={"camera": camera},
+                exc_info=DEBUG,
+            )
+            return [None]
         finally:
             self._reading = False
-        for look in looks:
-            news = look.camera.watch.update(look.frame, look.parts, list(islice(rows, len(look.parts))))
-            events += self._told(news, look.frame)
-        self._accept(events)
 
     def _state_changes(self) -> list[Event]:
         events = []

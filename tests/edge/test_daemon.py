@@ -38,12 +38,20 @@ class Service:
             f'[sinks.file]\ntype = "jsonl"\npath = "{self.readings}"\n'
         )
 
-    def start(self, **environment: str) -> None:
+    def start(self, before: str = "", **environment: str) -> None:
+        """before: Python that runs first."""
         env = os.environ | {"NOTIFY_SOCKET": str(self.folder / "notify"), "WATCHDOG_USEC": "2000000"} | environment
         env.pop("WATCHDOG_PID", None)
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-c", "from edge.cli import main; main()", "run", "--config", str(self.config)],
+                [
+                    sys.executable,
+                    "-c",
+                    f"{before}\nfrom edge.cli import main; main()",
+                    "run",
+                    "--config",
+                    str(self.config),
+                ],
                 env=env,
                 stderr=log,
                 text=True,
@@ -188,6 +196,31 @@ def test_a_doubtful_picture_is_kept_with_its_reading(service: Service) -> None:
     assert event["status"] == "uncertain"
     kept = {path.name for path in (service.folder / "state" / "kept").rglob("*.*")}
     assert {f"{event['id']}{end}" for end in (".jpg", ".json", ".row.png")} <= kept
+
+
+FAULT = """
+import edge.daemon
+class Faulty(edge.daemon.Reader):
+    def read_all(self, images, alternatives=0):
+        if any(image.shape[0] > 500 for image in images):
+            raise IndexError("of the test")
+        return super().read_all(images, alternatives)
+edge.daemon.Reader = Faulty
+"""
+
+
+def test_a_picture_that_the_reader_fails_at_is_passed_over_and_others_are_read(service: Service) -> None:
+    good, bad = service.folder / "good", service.folder / "bad"
+    service.configure(good, f"[cameras.other]\nsource = '{bad}'\n")
+    service.start(FAULT)
+    service.ready()
+    for name in "1234":
+        put(bad, "photo.jpg", f"{name}.jpg")
+        put(good, "four-digits.png", f"{name}.png")
+    service.until(lambda: service.texts() == ["2749"], "the other camera's reading")
+    service.until(lambda: "other: frame" in service.log.read_text(), "a word about it")
+    log = service.log.read_text()
+    assert "IndexError: of the test" in log and "Traceback" not in log
 
 
 @pytest.mark.parametrize(
