@@ -73,17 +73,22 @@ def test_it_ends_when_told_to() -> None:
 
 
 class Screen:
-    """In the window's place: keeps what it was shown, and presses keys."""
+    """In the window's place: keeps what it was shown, and presses a key at each picture; while it pauses, at each wait."""
 
     def __init__(self, keys: str) -> None:
-        self.keys, self.shown, self.closed = list(keys), [], False
+        self.keys, self.shown, self.closed, self.pauses = list(keys), [], False, False
 
     def show(self, image, rows, line) -> str:
         self.shown.append((image.shape, [row.text for row in rows], line))
-        return self.keys.pop(0) if self.keys else ""
+        return self.press()
 
     def wait(self) -> str:
-        return self.keys.pop(0) if self.keys else ""
+        return self.press() if self.pauses else ""
+
+    def press(self) -> str:
+        key = self.keys.pop(0)
+        self.pauses ^= key == " "
+        return key
 
     def close(self) -> None:
         self.closed = True
