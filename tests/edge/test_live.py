@@ -73,7 +73,7 @@ def test_it_ends_when_told_to() -> None:
 
 
 class Screen:
-    """In the window's place: keeps what it was shown, and presses a key at each picture; while it pauses, at each wait."""
+    """In the window's place: keeps what it was shown; presses a key at each picture and, paused, at each wait."""
 
     def __init__(self, keys: str) -> None:
         self.keys, self.shown, self.closed, self.pauses = list(keys), [], False, False
