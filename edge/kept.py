@@ -5,11 +5,12 @@ FOLDER/2026-11-21/01JD....row.png    the row cut out of it
 FOLDER/2026-11-21/01JD....json       the reading, with the same id
 """
 
+import errno
 import json
 import logging
-import os
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -41,12 +42,18 @@ class Kept:
         self._folder, self._days, self._bytes = folder, days, int(megabytes * 1e6)
         self._files = sorted(_files(folder), key=lambda file: file.written)
         self._size = sum(file.size for file in self._files)
-        self._failing = False
+        self._failing = False  # to write
+        self._stuck = False  # something cannot be deleted
+        self.tidy()
 
     def keep(self, reading: Reading, image: U8) -> None:
         """image: uint8 [H, W, 3], the whole picture that the reading's row stands in. A full or broken disk is said
         once, and costs the picture, not the reading.
         """
+        if self._size > self._bytes:
+            self.tidy()
+        if self._size > self._bytes:
+            return  # as `tidy` has said
         folder = self._folder / datetime.fromtimestamp(reading.time, UTC).date().isoformat()
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -57,21 +64,33 @@ class Kept:
             self._failing = False
         except OSError as error:
             if not self._failing:
-                log.warning("%s: pictures are not kept (%s); free some room there", folder, error.strerror)
+                reason = error.strerror or error
+                log.warning("%s: pictures are not kept (%s); free some room there", folder, reason)
             self._failing = True
         self.tidy()
 
     def tidy(self, now: float | None = None) -> None:
-        """Deletes what is too old, and the oldest of what is too much. now: Unix seconds."""
+        """Deletes what is too old, and the oldest of what is too much. What cannot be deleted is passed over, said once
+        and tried again. now: Unix seconds.
+        """
         oldest = (time.time() if now is None else now) - self._days * _DAY
+        stuck: list[_File] = []
         while self._files and (self._size > self._bytes or self._files[0].written < oldest):
             file = self._files.pop(0)
-            self._size -= file.size
-            file.path.unlink(missing_ok=True)
             try:
+                file.path.unlink(missing_ok=True)
+            except OSError as error:
+                if not self._stuck:
+                    reason = error.strerror or error
+                    log.warning("%s: cannot be deleted (%s); delete it, or mend its folder", file.path, reason)
+                self._stuck = True
+                stuck.append(file)
+                continue
+            self._size -= file.size
+            with suppress(OSError):  # other pictures of that day are in it
                 file.path.parent.rmdir()
-            except OSError:
-                continue  # other pictures of that day are in it
+        self._stuck = bool(stuck)
+        self._files[:0] = stuck
 
     def _write(self, path: Path, data: bytes) -> None:
         part = path.with_suffix(path.suffix + ".part")
@@ -99,7 +118,7 @@ def _files(folder: Path) -> Iterator[_File]:
 def _encoded(kind: str, image: U8, *options: int) -> bytes:
     done, data = cv2.imencode(kind, image, list(options))
     if not done:
-        raise OSError(os.strerror(22))
+        raise OSError(errno.EINVAL, "OpenCV cannot encode it")
     return bytes(u8(data))
 
 

@@ -79,3 +79,40 @@ def test_a_folder_that_cannot_be_written_is_said_once(tmp_path, image, caplog):
         kept.keep(reading(), image)
         kept.keep(reading(), image)
     assert len(caplog.messages) == 1 and "free some room" in caplog.text
+
+
+def stuck(folder: Path, name: str, time: float) -> Path:
+    """Something under a picture's name that no user may delete as a file: a folder with something in it."""
+    path = folder / "2026-11-21" / name
+    path.mkdir(parents=True)
+    (path / "inside").touch()
+    os.utime(path, (time, time))
+    return path
+
+
+def test_what_cannot_be_deleted_is_said_once_and_keeps_nothing_else_from_going(tmp_path, image, caplog):
+    old = stuck(tmp_path, "old.jpg", NOON - 99 * 86_400)
+    kept = Kept(tmp_path, days=30, megabytes=0.2)
+    for _ in range(12):
+        kept.keep(reading(), image)
+    assert len(caplog.messages) == 1 and f"{old}: cannot be deleted" in caplog.text
+    assert sum(path.stat().st_size for path in tmp_path.rglob("*.*")) <= 200_000
+    assert len(names(tmp_path)) > 4
+
+
+def test_nothing_is_added_to_too_much_that_cannot_be_deleted(tmp_path, image, monkeypatch, caplog):
+    kept = Kept(tmp_path, days=30, megabytes=0.05)
+
+    def refuse(self: Path, missing_ok: bool = False) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as folder_of_another:  # no user tests run as may be refused by a folder, root for one
+        folder_of_another.setattr(Path, "unlink", refuse)
+        for _ in range(5):
+            kept.keep(reading(), image)
+        before = names(tmp_path)
+        for _ in range(5):
+            kept.keep(reading(), image)
+        assert names(tmp_path) == before
+    kept.keep(reading(), image)
+    assert names(tmp_path) != before and len(caplog.messages) == 1

@@ -19,7 +19,7 @@ SAMPLES = Path(edge.__file__).parent / "samples"
 FILM = SAMPLES / "video.avi"
 
 
-def live(*options: str | Path, **more: object) -> subprocess.CompletedProcess[str]:
+def live(*options: str | Path) -> subprocess.CompletedProcess[str]:
     env = {key: value for key, value in os.environ.items() if key not in ("DISPLAY", "WAYLAND_DISPLAY")}
     command = [sys.executable, "-c", "from edge.cli import main; main()", "live", *map(str, options)]
     return subprocess.run(command, capture_output=True, text=True, env=env, timeout=120, check=False)

@@ -239,3 +239,9 @@ def test_edge_never_imports_what_only_training_needs():
     count, _, unwanted = done.stdout.strip().partition(" ")
     assert int(count) >= len(list(Path(__file__).parents[2].joinpath("edge", "imaging").glob("*.py")))
     assert unwanted == "[]"
+
+
+def test_reading_pictures_imports_nothing_of_the_daemons():
+    code = "import sys; from edge import Reader; Reader(); print({'pydantic', 'paho', 'urllib3'} & {*sys.modules})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
