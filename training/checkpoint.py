@@ -10,7 +10,7 @@ import torch
 from edge.errors import ConfigError
 from edge.model_card import Data
 from training import dataset, row_dataset
-from training.network import DigitNet, RowNet
+from training.models import DigitNet, RowNet
 from training.recipe import Recipe, RowRecipe
 
 
@@ -28,7 +28,7 @@ def network_of(recipe: Recipe | RowRecipe) -> DigitNet | RowNet:
     """The recipe's network, untrained."""
     if isinstance(recipe, RowRecipe):
         return RowNet(len(row_dataset.LABELS), recipe.width)
-    return DigitNet(len(dataset.LABELS), recipe.network.width, recipe.network.dropout)
+    return DigitNet(len(dataset.LABELS), width=recipe.network.width, dropout=recipe.network.dropout)
 
 
 def save(path: Path, network: torch.nn.Module, recipe: Recipe | RowRecipe, facts: Facts) -> None:

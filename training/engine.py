@@ -33,7 +33,7 @@ from training import hands, mnist, plots
 from training.calibrate import fit_temperature
 from training.checkpoint import Facts, begin_with, save
 from training.dataset import LABELS, NO_DIGIT, Batches, Samples, origins, stock, validation_samples
-from training.network import DigitNet
+from training.models import DigitNet
 from training.recipe import Recipe
 
 
@@ -67,7 +67,7 @@ def train(
     validation = validation_samples(held_out, foreign_out, recipe)
     data = origins(chosen, foreign, recipe)
 
-    network = DigitNet(len(LABELS), recipe.network.width, recipe.network.dropout)
+    network = DigitNet(len(LABELS), width=recipe.network.width, dropout=recipe.network.dropout)
     begin_with(network, start)
     begun = deepcopy(network)
     network.to(memory_format=torch.channels_last)

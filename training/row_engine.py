@@ -23,7 +23,7 @@ from edge.sequence import best_path
 from training import plots
 from training.checkpoint import Facts, begin_with, save
 from training.engine import Epoch, between, follow
-from training.network import RowNet
+from training.models import RowNet
 from training.recipe import RowRecipe
 from training.row_dataset import LABELS, Batch, Strip, bank, batches, by_width, padded, per_epoch, stock, validation
 

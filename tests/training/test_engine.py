@@ -11,7 +11,7 @@ import torch
 from edge.errors import ConfigError
 from training import checkpoint, engine, mnist
 from training.evaluate import evaluate_mnist
-from training.network import DigitNet, RowNet
+from training.models import DigitNet, RowNet
 from training.recipe import load
 
 # One run of training serves them all: `--dist loadgroup` keeps them in one process.
@@ -71,7 +71,7 @@ def test_the_network_gives_log_probabilities_that_depend_on_no_neighbour(tiny_ru
 
 @pytest.mark.parametrize("width", [4, 7, 32])
 def test_networks_of_any_width_take_uint8_crops(width):
-    network = DigitNet(11, width).eval()
+    network = DigitNet(11, width=width).eval()
     with torch.no_grad():
         out = network(torch.full((3, 28, 28), 255, dtype=torch.uint8))
     assert tuple(out.shape) == (3, 11) and out.exp().sum(1).numpy() == pytest.approx(np.ones(3), abs=1e-5)
@@ -79,14 +79,14 @@ def test_networks_of_any_width_take_uint8_crops(width):
 
 def test_a_run_may_begin_with_another_ones_weights(tiny_run):
     learnt, recipe, _ = checkpoint.load(tiny_run.out / "best.pt")
-    network = DigitNet(11, recipe.network.width)
+    network = DigitNet(11, width=recipe.network.width)
     checkpoint.begin_with(network, None)
     assert not all(torch.equal(a, b) for a, b in zip(network.parameters(), learnt.parameters(), strict=True))
     checkpoint.begin_with(network, tiny_run.out / "best.pt")
     assert all(torch.equal(a, b) for a, b in zip(network.parameters(), learnt.parameters(), strict=True))
 
 
-@pytest.mark.parametrize("other", [DigitNet(11, 52), RowNet(11)])
+@pytest.mark.parametrize("other", [DigitNet(11, width=52), RowNet(11)])
 def test_weights_of_another_width_or_kind_are_refused(tiny_run, other):
     with pytest.raises(ConfigError, match="another kind or width; --start wants") as error:
         checkpoint.begin_with(other, tiny_run.out / "best.pt")
