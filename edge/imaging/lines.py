@@ -72,6 +72,19 @@ def find_lines(ink: Ink, room: float) -> list[Line]:
     """The lines of a picture, top to bottom, ruled lines and blots left out; of a dense page, those whose strips have
     `room` pixels together.
     """
+    strength, mask, components = find_strokes(ink)
+    rows = find_rows(components)
+    broken = broken_across(rows)
+    if broken:
+        mask = u8(cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((broken, 1), np.uint8)))
+        rows = find_rows(find_components(mask))
+    return [_line(without_blots(row), strength, Ink(ink.strength, mask)) for row in _likeliest(rows, room)]
+
+
+def find_strokes(ink: Ink) -> tuple[U8, U8, list[Component]]:
+    """A picture's strokes without ruled lines, segments of displays bridged: strength, uint8 [H, W], their ink; mask,
+    uint8 [H, W], what they cover; and the strokes.
+    """
     mask = ink.mask
     components = find_components(mask)
     cleaned = remove_rules(mask, components)
@@ -82,12 +95,7 @@ def find_lines(ink: Ink, room: float) -> list[Line]:
     if bridge:
         mask = u8(cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((bridge, bridge), np.uint8)))
         components = find_components(mask)
-    rows = find_rows(components)
-    broken = broken_across(rows)
-    if broken:
-        mask = u8(cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((broken, 1), np.uint8)))
-        rows = find_rows(find_components(mask))
-    return [_line(without_blots(row), strength, Ink(ink.strength, mask)) for row in _likeliest(rows, room)]
+    return strength, mask, components
 
 
 def _likeliest(rows: list[RowOfStrokes], room: float) -> list[RowOfStrokes]:
