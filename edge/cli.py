@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from edge import cli_config, cli_service
+from edge import cli_config, cli_model, cli_service
 from edge.errors import ConfigError, DigitdError
 
 GROUP = "digitd.commands"
@@ -29,11 +29,19 @@ app = typer.Typer(
 
 Model = Annotated[
     Path | None,
-    typer.Option("--model", metavar="FILE", help="Model file of single digits; the one shipped by default."),
+    typer.Option("--model", metavar="FILE", help="Model file of single digits. Default: see `digitd model list`."),
 ]
 RowModel = Annotated[
     Path | None,
-    typer.Option("--row-model", metavar="FILE", help="Model file of whole rows; the one shipped by default."),
+    typer.Option("--row-model", metavar="FILE", help="Model file of whole rows, likewise."),
+]
+TunedModel = Annotated[
+    Path | None,
+    typer.Option("--tuned", metavar="FILE", help="Model fine-tuned from --model; its answers are taken where sure."),
+]
+TunedAbove = Annotated[
+    float,
+    typer.Option(metavar="SHARE", min=0.0, max=1.0, help="How sure, 0 to 1."),
 ]
 Provider = Annotated[
     Literal["auto", "cpu", "cuda"],
@@ -93,6 +101,8 @@ def read(
     ] = 0.0,
     model: Model = None,
     row_model: RowModel = None,
+    tuned: TunedModel = None,
+    tuned_above: TunedAbove = 0.9,
     provider: Provider = "auto",
     threads: Threads = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
@@ -117,9 +127,11 @@ def read(
     """
     from edge.commands import read as command
     from edge.engine import EngineConfig
+    from edge.model_files import ModelFiles
 
     request = command.Request(paths, format, out, annotate, recursive, every, min_confidence, quiet)
-    raise typer.Exit(command.run(request, model, row_model, EngineConfig(provider, threads)))
+    files = ModelFiles(model, row_model, tuned, tuned_above)
+    raise typer.Exit(command.run(request, files, EngineConfig(provider, threads)))
 
 
 @app.command()
@@ -144,6 +156,8 @@ def live(
     loop: Annotated[bool, typer.Option("--loop", help="Begin a film again at its end.")] = False,
     model: Model = None,
     row_model: RowModel = None,
+    tuned: TunedModel = None,
+    tuned_above: TunedAbove = 0.9,
     provider: Provider = "auto",
     threads: Threads = None,
 ) -> None:
@@ -165,9 +179,11 @@ def live(
     """
     from edge.commands import live as command
     from edge.engine import EngineConfig
+    from edge.model_files import ModelFiles
 
     request = command.Request(source, window, format, record, size, rate, pixels, loop)
-    raise typer.Exit(command.run(request, model, row_model, EngineConfig(provider, threads)))
+    files = ModelFiles(model, row_model, tuned, tuned_above)
+    raise typer.Exit(command.run(request, files, EngineConfig(provider, threads)))
 
 
 @app.command()
@@ -220,10 +236,11 @@ def doctor(
     raise typer.Exit(command.run(model, row_model, provider, as_json))
 
 
+app.add_typer(cli_model.app)
 app.add_typer(cli_config.app)
 app.add_typer(cli_service.app)
 
-BUILT_IN = ("read", "live", "run", "doctor", "config", "service")
+BUILT_IN = ("read", "live", "run", "doctor", "model", "config", "service")
 
 
 def main() -> None:

@@ -63,9 +63,13 @@ class ModelConfig(_Part):
     """The model files, and what they run on."""
 
     digits: File | None = None
-    """model file of single digits; without it the one that comes with digitd"""
+    """model file of single digits; without it the one that was promoted, else the one that comes with digitd"""
     rows: File | None = None
     """model file of whole rows, likewise"""
+    tuned: File | None = None
+    """model file fine-tuned from that of single digits, whose answers are taken where it is sure"""
+    tuned_above: Share = 0.9
+    """how sure: its confidence from which on they are"""
     provider: Literal["auto", "cpu", "cuda"] = "auto"
     """what ONNX Runtime runs on; auto takes CUDA where it can be had"""
     threads: Annotated[int, Field(ge=1, le=1024)] = 1

@@ -24,8 +24,9 @@ def warnings(config: Config) -> Iterator[str]:
     """One line each: key, what, and the mend."""
     if not config.sinks:
         yield "sinks: none, so readings go nowhere; add [sinks.NAME] with a type"
-    for key, file in (("model.digits", config.model.digits), ("model.rows", config.model.rows)):
-        yield from _missing(key, file)
+    models = config.model
+    for key, file in (("digits", models.digits), ("rows", models.rows), ("tuned", models.tuned)):
+        yield from _missing(f"model.{key}", file)
     for name, camera in config.cameras.items():
         key = f"cameras.{name}"
         if without_password(camera.source) != camera.source:

@@ -30,6 +30,7 @@ from edge.errors import ConfigError, DigitdError
 from edge.events import Event, Gone, Reading, State, state
 from edge.frame import Frame
 from edge.kept import Kept
+from edge.model_files import ModelFiles
 from edge.outbox import Outbox, OutboxError
 from edge.reader import Reader
 from edge.row import Row
@@ -106,6 +107,7 @@ class Daemon:
         signal.signal(signal.SIGHUP, self._reload_soon)
         self.config = load(self.path)
         notify.status("starting: loading the models")
+        self._models = models_of(self.config).chosen()
         self._reader = _warm_reader(self.config)
         self._folder = state_directory(self.config)
         bounds = self.config.outbox
@@ -127,12 +129,13 @@ class Daemon:
         """The cameras of this configuration: those that are there already and asked for as before go on."""
         over = [name for name, camera in self._cameras.items() if config.cameras.get(name) != camera.config]
         _stop([self._cameras.pop(name) for name in over])
-        model = self._reader.row_model.card.name
+        model = self._reader.name
         for name, wanted in config.cameras.items():
             if name not in self._cameras:
                 capture = Capture(name, wanted, self._wake.set, partial(self._say, name))
                 self._cameras[name] = _Camera(wanted, capture, Watch(name, wanted, model, self._outbox.latest))
                 capture.start()
+            self._cameras[name].watch.model = model
 
     def _say(self, camera: str, now: State, why: str) -> None:
         """Of the capture threads: for the loop to tell the world."""
@@ -292,14 +295,16 @@ class Daemon:
             config = load(self.path)
             if (config.state_directory, config.outbox) != (self.config.state_directory, self.config.outbox):
                 log.warning("%s: state_directory and outbox are taken at the next start only", self.path)
-            reader = self._reader if config.model == self.config.model else _warm_reader(config)
+            models = models_of(config).chosen()  # others may have been promoted since
+            same = (config.model, models) == (self.config.model, self._models)
+            reader = self._reader if same else _warm_reader(config)
             changed = _changed_sinks(self.config, config)
             sinks = _opened(config, {name: config.sinks[name] for name in changed})
         except DigitdError as problem:
             self._counts.reload = f"reload failed, the old settings hold: {problem}"
             log.error("%s", self._counts.reload)
         else:
-            self._reader, self._counts.reload = reader, ""
+            self._reader, self._models, self._counts.reload = reader, models, ""
             for name, delivery in self._deliveries.items():
                 if name not in sinks:
                     delivery.reopen()
@@ -362,11 +367,17 @@ def state_directory(config: Config) -> Path:
     return folder
 
 
+def models_of(config: Config) -> ModelFiles:
+    """The model files that are named there."""
+    wanted = config.model
+    return ModelFiles(wanted.digits, wanted.rows, wanted.tuned, wanted.tuned_above)
+
+
 def _warm_reader(config: Config) -> Reader:
     """A reader that has read once, so that the first frame is not the slow one."""
     wanted = config.model
     cv2.setNumThreads(wanted.threads)
-    reader = Reader(wanted.digits, EngineConfig(wanted.provider, wanted.threads), wanted.rows)
+    reader = models_of(config).reader(EngineConfig(wanted.provider, wanted.threads))
     sample = cv2.imread(str(Path(__file__).parent / "samples" / "four-digits.png"))
     if sample is not None:
         reader.read(u8(sample), ALTERNATIVES)

@@ -1,6 +1,7 @@
 """How ONNX Runtime is asked to run a model file, and what a file must say of itself before it is run."""
 
 import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -58,20 +59,8 @@ class Engine:
 
     def __init__(self, path: Path, signature: Signature, config: EngineConfig) -> None:
         """Raises ModelError or ProviderError, in one line that says what, where and the mend."""
-        data = _read(path)
         wanted, self.note = _providers(config.provider)
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = config.threads or _cores()
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 4  # what goes wrong is said by the exceptions below, once
-        options.add_session_config_entry("session.intra_op.allow_spinning", str(int(config.spinning)))
-        try:
-            self._session = ort.InferenceSession(data, options, providers=wanted)
-        except Exception as error:  # ONNX Runtime's exceptions share no public base
-            reason = str(error).strip().splitlines()[-1][:200]
-            raise ModelError(
-                f"{path}: not a model ONNX Runtime can open ({reason}); take a file written by `digitd export`"
-            ) from None
+        self._session = _session(path, config, wanted)
         self.providers = tuple(self._session.get_providers())
         if config.provider == "cuda" and "CUDAExecutionProvider" not in self.providers:
             raise ProviderError(
@@ -87,17 +76,7 @@ class Engine:
         return out
 
     def _checked_card(self, path: Path) -> ModelCard:
-        text = self._session.get_modelmeta().custom_metadata_map.get(KEY)
-        if text is None:
-            raise ModelError(
-                f"{path}: carries no digitd metadata, so nobody knows its labels or preprocessing; "
-                "take a file written by `digitd export`"
-            )
-        try:
-            card = ModelCard.from_json(text)
-        except ModelError as error:
-            raise ModelError(f"{path}: {error}; take a file written by `digitd export`") from None
-        signature = self._signature
+        card, signature = _card(path, self._session), self._signature
         if card.preprocessing != signature.preprocessing:
             raise ModelError(
                 f"{path}: made for preprocessing {card.preprocessing}, this digitd has {signature.preprocessing}; "
@@ -121,14 +100,53 @@ class Engine:
         return card
 
 
-def _read(path: Path) -> bytes:
+def read_card(path: Path) -> ModelCard:
+    """What a model file of whatever kind says of itself. Raises ModelError, in one line, where it is none."""
+    return _card(path, _session(path, EngineConfig("cpu", threads=1), ["CPUExecutionProvider"]))
+
+
+def _session(path: Path, config: EngineConfig, providers: list[str]) -> ort.InferenceSession:
+    data = read_file(path)
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = config.threads or _cores()
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4  # what goes wrong is said by the exceptions below, once
+    options.add_session_config_entry("session.intra_op.allow_spinning", str(int(config.spinning)))
     try:
-        size = path.stat().st_size
-        if size > LARGEST_FILE:
-            raise ModelError(f"{path}: {size >> 20} MiB is too large for a digit model; take a file of `digitd export`")
+        return ort.InferenceSession(data, options, providers=providers)
+    except Exception as error:  # ONNX Runtime's exceptions share no public base
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[-1][:200]
+        raise ModelError(
+            f"{path}: not a model ONNX Runtime can open ({reason}); take a file written by `digitd export`"
+        ) from None
+
+
+def _card(path: Path, session: ort.InferenceSession) -> ModelCard:
+    text = session.get_modelmeta().custom_metadata_map.get(KEY)
+    if text is None:
+        raise ModelError(
+            f"{path}: carries no digitd metadata, so nobody knows its labels or preprocessing; "
+            "take a file written by `digitd export`"
+        )
+    try:
+        return ModelCard.from_json(text)
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}; take a file written by `digitd export`") from None
+
+
+def read_file(path: Path) -> bytes:
+    """The bytes of a model file. Raises ModelError, in one line, where it cannot be read or is too large."""
+    try:
+        about = path.stat()
+        if not stat.S_ISREG(about.st_mode):  # opening a pipe that nobody writes to would wait for ever
+            raise ModelError(f"{path}: model file cannot be read (it is no file); check --model")
+        if about.st_size > LARGEST_FILE:
+            mib = about.st_size >> 20
+            raise ModelError(f"{path}: {mib} MiB is too large for a digit model; take a file of `digitd export`")
         return path.read_bytes()
-    except OSError as error:
-        raise ModelError(f"{path}: model file cannot be read ({error.strerror}); check --model") from None
+    except (OSError, ValueError) as error:  # ValueError: a name with a NUL
+        reason = getattr(error, "strerror", None) or error
+        raise ModelError(f"{path}: model file cannot be read ({reason}); check --model") from None
 
 
 def _cores() -> int:

@@ -71,7 +71,7 @@ class Live:
         """Raises SourceError where the source gives no picture at first, RecordingError where a recording cannot be
         written, and PictureError where a picture cannot be saved.
         """
-        watch = Watch(NAME, self.config, self.reader.row_model.card.name)
+        watch = Watch(NAME, self.config, self.reader.name)
         recorder = Recorder(self.record) if self.record else None
         capture = Capture(NAME, self.config, self._wake.set, self._entered)
         capture.start()

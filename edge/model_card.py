@@ -6,10 +6,14 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from edge.errors import ModelError
+from edge.row import UNREADABLE
+from edge.text import printable
 
 KEY = "digitd"
 REJECT = "reject"
 """The label of what is no digit: pieces, pairs, punctuation, letters, lines."""
+LONGEST_LABEL = 32
+"""Characters of a label at most."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,7 @@ class Data:
 
 @dataclass(frozen=True)
 class ModelCard:
-    """labels: what the K outputs mean, in order; `reject` among them.
+    """labels: what the K outputs mean, in order: digits, or whatever else was learnt; `reject`, if any, among them.
     preprocessing: the version of `edge.imaging.normalise` the model was trained behind.
     temperature: log-probabilities divided by it and normalised again are calibrated probabilities.
     accuracies: name of a test -> share right, in [0, 1].
@@ -60,12 +64,24 @@ class ModelCard:
                 }
             )
             valid = (
-                all(isinstance(label, str) and label for label in card.labels)
+                all(map(_is_label, card.labels))
                 and len(set(card.labels)) == len(card.labels) >= 2
                 and 0 < float(card.temperature) < math.inf
+                and isinstance(card.name, str)
+                and all(0 <= float(share) <= 1 for share in card.accuracies.values())
             )
-        except (ValueError, TypeError, KeyError) as error:
-            raise ModelError(f"its metadata cannot be understood ({error})") from None
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            raise ModelError(f"its metadata cannot be understood ({printable(str(error))})") from None
         if not valid:
-            raise ModelError("its metadata names no usable labels or temperature")
+            raise ModelError("its metadata names no usable labels, temperature or accuracies")
         return card
+
+
+def _is_label(label: object) -> bool:
+    """Whether a text can hold it, and a terminal show it; `?` stands for what could not be read."""
+    return (
+        isinstance(label, str)
+        and 0 < len(label) <= LONGEST_LABEL
+        and UNREADABLE not in label
+        and label.strip() == label == printable(label)
+    )

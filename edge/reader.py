@@ -23,10 +23,11 @@ from edge.imaging.ink import find_inks, find_local_inks
 from edge.imaging.lines import Line, find_lines, lattice
 from edge.imaging.normalise import normalise_all
 from edge.imaging.strip import column
-from edge.recogniser import Recogniser
+from edge.model_card import REJECT
+from edge.recogniser import TUNED_ABOVE, Recogniser, Tuned
 from edge.row import UNREADABLE, Digit, Point, Row
 from edge.separators import find_separators
-from edge.sequence import STEP, RowModel, agreed, best_path, likeliest, log_likelihood
+from edge.sequence import BLANK, STEP, RowModel, agreed, best_path, likeliest, log_likelihood
 
 SMALLEST = 12
 """Pixels of a picture's shorter side below which there is no room for a digit."""
@@ -80,7 +81,7 @@ class _Seen:
 
 @dataclass(frozen=True)
 class ReadLine:
-    """A line with its reading. looks: float32 [T, K] each, how the row model saw it."""
+    """A line with its reading. looks: float32 [T, K] each, how the row model saw it; none without one."""
 
     decoded: Decoded
     line: Line
@@ -91,15 +92,29 @@ class Reader:
     """Reads rows of digits.
 
     model, row_model: ONNX files written by `digitd export`, of single digits and of whole rows; None takes the ones
-    that come with the package.
+    that come with the package. Where their labels differ, or are more than one character, the candidates of single
+    digits are read alone, and `row_model` is None.
+    tuned: one fine-tuned from `model`, whose answers are taken where it is at least as sure as `tuned_above`.
     Raises ModelError or ProviderError in one line that says what, where and the mend.
     """
 
     def __init__(
-        self, model: Path | None = None, engine: EngineConfig | None = None, row_model: Path | None = None
+        self,
+        model: Path | None = None,
+        engine: EngineConfig | None = None,
+        row_model: Path | None = None,
+        *,
+        tuned: Path | None = None,
+        tuned_above: float = TUNED_ABOVE,
     ) -> None:
-        self.recogniser = Recogniser(model, engine)
-        self.row_model = RowModel(row_model, engine)
+        self.recogniser = Tuned(model, tuned, tuned_above, engine) if tuned else Recogniser(model, engine)
+        self._rows = RowModel(row_model, engine)
+        self.row_model = self._rows if _agree(self.recogniser.card.labels, self._rows.labels) else None
+
+    @property
+    def name(self) -> str:
+        """Of the model that rows are read with."""
+        return (self.row_model or self.recogniser).card.name
 
     def read(self, image: U8, alternatives: int = 0) -> list[Row]:
         """The rows of digits in a picture, top to bottom.
@@ -149,15 +164,7 @@ class Reader:
     def _pages(self, pictures: Sequence[Sequence[list[Line]]]) -> list[list[list["ReadLine"]]]:
         """The lines of each picture's inks, read; of all pictures together, as the models' calls cost less so."""
         pages = [page for inks in pictures for page in inks]
-        # All rows in one call, and all digits in another: what a call costs beside its batch is paid once.
-        steps = iter(self.row_model.log_probs([line.strip() for page in pages for line in page]))
-        seen = [[seen for line in page if (seen := self._seen(line, next(steps))).text] for page in pages]
-        seen = self._followed(seen)
-        unsure = [_surest([one for one in page if _is_worth_asking(one, page)]) for page in seen]
-        self._look_again([one for lines in unsure for one in lines])
-        still = [
-            [one for one in lines if _is_worth_asking(one, page)] for lines, page in zip(unsure, seen, strict=True)
-        ]
+        seen, still = self._read_whole(pages) if self.row_model else _unread_whole(pages)
         asked = [each for lines in still for each in _lattices(lines)]
         log_probs = iter(self.recogniser.log_probs(normalise_all([ink for _, _, inks in asked for ink in inks])))
         for one, candidates, _ in asked:
@@ -165,23 +172,37 @@ class Reader:
         read = iter([[ReadLine(one.decoded, one.line, one.looks) for one in page if one.decoded] for page in seen])
         return [list(islice(read, len(inks))) for inks in pictures]
 
+    def _read_whole(self, pages: Sequence[list[Line]]) -> tuple[list[list["_Seen"]], list[list["_Seen"]]]:
+        """The lines of each page that may be rows, and those of them that the row model is not sure of."""
+        # All rows in one call, and all digits in another: what a call costs beside its batch is paid once.
+        steps = iter(self._rows.log_probs([line.strip() for page in pages for line in page]))
+        seen = [[seen for line in page if (seen := self._seen(line, next(steps))).text] for page in pages]
+        seen = self._followed(seen)
+        unsure = [_surest([one for one in page if _is_worth_asking(one, page)]) for page in seen]
+        self._look_again([one for lines in unsure for one in lines])
+        still = [
+            [one for one in lines if _is_worth_asking(one, page)] for lines, page in zip(unsure, seen, strict=True)
+        ]
+        return seen, still
+
     def _texts(self, read: "ReadLine", count: int) -> tuple[tuple[str, float], ...]:
         """The row's text and up to `count` others, with the natural logarithms of their probabilities, likeliest first:
         what the row's confidence leaves is shared among the others as the row model likes them.
         """
         if not count:
             return ()
-        labels = self.row_model.labels
+        own = "".join(digit.text for digit in read.decoded.digits)
+        told = [] if UNREADABLE in own else [(own, math.log(max(read.decoded.confidence, _TINY)))]
+        if not read.looks:
+            return tuple(told)
+        labels = self._rows.labels
         proposed = [text for text in likeliest(read.looks[0], count + 1) if text]
         likelihoods = agreed(read.looks, proposed or [()])[: len(proposed)]
         texts = {"".join(labels[k] for k in text): float(one) for text, one in zip(proposed, likelihoods, strict=True)}
-        own = "".join(digit.text for digit in read.decoded.digits)
         others = sorted(((one, text) for text, one in texts.items() if text != own), reverse=True)[:count]
         rest = np.logaddexp.reduce([one for one, _ in others]) if others else 0.0
         left = math.log(max(1 - read.decoded.confidence, _TINY))
-        told = [(text, left + one - float(rest)) for one, text in others if one > -np.inf]
-        if UNREADABLE not in own:
-            told.append((own, math.log(max(read.decoded.confidence, _TINY))))
+        told += [(text, left + one - float(rest)) for one, text in others if one > -np.inf]
         return tuple(sorted(told, key=lambda text: -text[1]))
 
     def _seen(self, line: Line, steps: F32) -> "_Seen":
@@ -189,7 +210,7 @@ class Reader:
         text = best_path(steps)
         columns = column(np.arange(len(steps) + 1), line.left, line.height, STEP)
         likelihood = log_likelihood(steps, text.labels) if text.labels else 0.0
-        seen = _Seen(line, [steps], columns, "".join(self.row_model.labels[k] for k in text.labels), likelihood)
+        seen = _Seen(line, [steps], columns, "".join(self._rows.labels[k] for k in text.labels), likelihood)
         if text.labels:
             self._read_off(seen, text.labels, likelihood, SURE)
         return seen
@@ -200,7 +221,7 @@ class Reader:
             wider = {id(one): line for page in pages for one in page if (line := _read_on(one)) is not None}
             if not wider:
                 break
-            steps = self.row_model.log_probs([line.strip() for line in wider.values()])
+            steps = self._rows.log_probs([line.strip() for line in wider.values()])
             again = {key: self._seen(line, look) for (key, line), look in zip(wider.items(), steps, strict=True)}
             pages = [[again.get(id(one), one) for one in page] for page in pages]
         return [_without_parts(page) for page in pages]
@@ -209,7 +230,7 @@ class Reader:
         """Show the row model the same lines a little differently, and read off what both looks agree on; where they
         agree on nothing there is nothing to read.
         """
-        steps = iter(self.row_model.log_probs([one.line.strip(*look) for one in unsure for look in _LOOKS]))
+        steps = iter(self._rows.log_probs([one.line.strip(*look) for one in unsure for look in _LOOKS]))
         for one in unsure:
             one.looks += islice(steps, len(_LOOKS))
             texts = sorted({labels for look in one.looks if (labels := best_path(look).labels)})
@@ -221,7 +242,7 @@ class Reader:
 
     def _read_off(self, one: _Seen, labels: tuple[int, ...], likelihood: float, least: float) -> None:
         if likelihood >= np.log(least):
-            steps, names = one.looks[0], self.row_model.labels
+            steps, names = one.looks[0], self._rows.labels
             one.decoded = read_off(labels, likelihood, steps, names, one.columns, one.line.strokes)
 
     def _combined(self, seen: "_Seen", candidates: list[Candidate], log_probs: F32) -> Decoded:
@@ -229,10 +250,24 @@ class Reader:
         labels, reject, line = self.recogniser.card.labels, self.recogniser.reject, seen.line
         log_probs = log_probs.reshape(len(candidates), len(labels))
         alone = decode(candidates, log_probs, labels, reject, line.height)
-        spelling, looks = self.row_model.labels, seen.looks
+        if not seen.looks:
+            return alone
+        spelling, looks = self._rows.labels, seen.looks
         return combine(
             Evidence(candidates, log_probs, labels, reject, looks, spelling, seen.columns, line.top, line.height), alone
         )
+
+
+def _agree(labels: Sequence[str], spelling: Sequence[str]) -> bool:
+    """Whether the two models can judge each other's texts, each character of which is a label."""
+    own = {*labels} - {REJECT}
+    return own == {*spelling} - {BLANK} and all(len(label) == 1 for label in own)
+
+
+def _unread_whole(pages: Sequence[list[Line]]) -> tuple[list[list[_Seen]], list[list[_Seen]]]:
+    """What `_read_whole` gives where there is no row model: every line is to be told by its candidates."""
+    seen = [[_Seen(line, [], np.zeros(0), "", 0.0) for line in page] for page in pages]
+    return seen, seen
 
 
 def _room(grey: U8) -> float:

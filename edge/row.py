@@ -58,7 +58,7 @@ class Row:
     @property
     def written(self) -> str:
         """The text with its separators where they stand: `1.234,50`."""
-        parts = list(self.text)
+        parts = [digit.text for digit in self.digits]
         for separator in reversed(self.separators):
             parts.insert(separator.after, separator.text)
         return "".join(parts)

@@ -16,7 +16,7 @@ from edge.engine import EngineConfig
 from edge.errors import UsageError
 from edge.events import Event
 from edge.live import Live, Window
-from edge.reader import Reader
+from edge.model_files import ModelFiles
 from edge.sinks.stdout import json_line, line
 from edge.text import printable
 
@@ -33,11 +33,11 @@ class Request:
     loop: bool
 
 
-def run(request: Request, model: Path | None, row_model: Path | None, engine: EngineConfig) -> int:
+def run(request: Request, models: ModelFiles, engine: EngineConfig) -> int:
     camera = _camera(request)
     window = Window(f"digitd: {request.source}") if request.window else None
     cv2.setNumThreads(engine.threads or 1)
-    live = Live(camera, Reader(model, engine, row_model), Teller(request.format), window, request.record)
+    live = Live(camera, models.reader(engine), Teller(request.format), window, request.record)
 
     def stop(number: int, frame: FrameType | None) -> None:
         live.stopping = True

@@ -17,6 +17,7 @@ from edge.commands.console import DEBUG, REPORT_HINT, complain, libraries_muted
 from edge.commands.progress import Bar
 from edge.engine import EngineConfig
 from edge.errors import DigitdError, PictureError, UsageError
+from edge.model_files import ModelFiles
 from edge.reader import Reader
 from edge.results import Format, PictureResult, writer
 from edge.row import Row
@@ -41,12 +42,12 @@ class Request:
     quiet: bool = False
 
 
-def run(request: Request, model: Path | None, row_model: Path | None, engine: EngineConfig) -> int:
+def run(request: Request, models: ModelFiles, engine: EngineConfig) -> int:
     """Reads everything asked for, in order; returns the exit code. Raises UsageError, ModelError,
     ProviderError before anything is read.
     """
     _check(request)
-    reader = Reader(model, engine, row_model)
+    reader = models.reader(engine)
     if reader.recogniser.note and NVIDIA.exists():  # no news where there is no such device
         complain(f"reading on the CPU: {reader.recogniser.note}")
     failed = 0

@@ -69,7 +69,7 @@ def model_file(tmp_path: Path, card: ModelCard) -> Callable[..., Path]:
     """`model_file(temperature=2.0)`: a file that scores a crop by one random matrix, with `card` so changed.
 
     metadata: instead of the card's JSON, None for no metadata; side: pixels of a crop; kind: of the input;
-    outputs: how many; name_in, name_out: of input and output.
+    outputs: how many; name_in, name_out: of input and output; seed: of the matrix.
     """
 
     def make(
@@ -81,11 +81,12 @@ def model_file(tmp_path: Path, card: ModelCard) -> Callable[..., Path]:
         outputs: int | None = None,
         name_in: str = "crops",
         name_out: str = "log_probs",
+        seed: int = 0,
         **changes: object,
     ) -> Path:
         changed = replace(card, **changes)
         count = outputs or len(changed.labels)
-        weights = np.random.default_rng(0).normal(0, 1e-3, (side * side, count)).astype(np.float32)
+        weights = np.random.default_rng(seed).normal(0, 1e-3, (side * side, count)).astype(np.float32)
         graph = helper.make_graph(
             [
                 helper.make_node("Reshape", [name_in, "flat"], ["rows"]),
@@ -104,5 +105,20 @@ def model_file(tmp_path: Path, card: ModelCard) -> Callable[..., Path]:
         path = tmp_path / name
         onnx.save(model, path)
         return path
+
+    return make
+
+
+@pytest.fixture
+def with_card(tmp_path: Path) -> Callable[..., Path]:
+    """`with_card(default_model(), "mine.onnx", name="mine")`: a copy of a model file whose card is so changed."""
+
+    def make(model: Path, file: str, /, **changes: object) -> Path:
+        copy = onnx.load(model)
+        props = {prop.key: prop.value for prop in copy.metadata_props}
+        props[KEY] = replace(ModelCard.from_json(props[KEY]), **changes).to_json()
+        helper.set_model_props(copy, props)
+        onnx.save(copy, tmp_path / file)
+        return tmp_path / file
 
     return make
