@@ -31,3 +31,11 @@ class Residual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.blocks(x)
+
+
+class Hidden(nn.Sequential):
+    """A hidden layer on features of any shape: linear, ReLU, dropout."""
+
+    def __init__(self, inputs: int, outputs: int, dropout: float = 0) -> None:
+        """dropout: share of its units that training switches off."""
+        super().__init__(nn.Flatten(), nn.Linear(inputs, outputs), nn.ReLU(inplace=True), nn.Dropout(dropout))

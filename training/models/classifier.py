@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from edge.errors import ConfigError
+
 
 class Classifier(nn.Module, ABC):
     """uint8 [N, S, S] or, of several channels, [N, S, S, C], 0 paper to 255 ink -> float32 [N, K], log-probabilities.
@@ -17,9 +19,20 @@ class Classifier(nn.Module, ABC):
     head: nn.Linear
 
     def __init__(self, classes: int, size: int = 28, channels: int = 1) -> None:
-        """classes: K. size: S, pixels a side. channels: C."""
+        """classes: K, 2 or more. size: S, pixels a side, 16 to 64. channels: C, 1 or 3. Raises ConfigError."""
         super().__init__()
+        if classes < 2:
+            raise ConfigError(f"a network tells 2 classes or more apart, not {classes}; give it more labels")
+        if not 16 <= size <= 64:
+            raise ConfigError(f"network.size: {size} pixels; networks take crops of 16 to 64 a side")
+        if channels not in (1, 3):
+            raise ConfigError(f"network.channels: {channels}; networks take crops of 1 channel or 3")
         self.classes, self.size, self.channels = classes, size, channels
+
+    def paper(self, count: int) -> Tensor:
+        """uint8 [count, S, S] or [count, S, S, C] without ink: what the network takes, to try or export it by."""
+        shape = (count, self.size, self.size)
+        return torch.zeros(shape if self.channels == 1 else (*shape, self.channels), dtype=torch.uint8)
 
     @abstractmethod
     def embed(self, x: Tensor) -> Tensor:

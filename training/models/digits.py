@@ -12,7 +12,7 @@ class DigitNet(Classifier):
     """
 
     def __init__(
-        self, classes: int = 11, size: int = 28, channels: int = 1, width: int = 32, dropout: float = 0.3
+        self, classes: int = 11, size: int = 28, channels: int = 1, *, width: int = 32, dropout: float = 0.3
     ) -> None:
         super().__init__(classes, size, channels)
         self.features = nn.Sequential(
