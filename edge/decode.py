@@ -12,7 +12,7 @@ import numpy as np
 
 from edge.arrays import F32
 from edge.imaging.candidates import Candidate
-from edge.row import UNREADABLE, Digit
+from edge.row import UNREADABLE, Box, Digit
 
 # Of the row's digit height: what is lower is a dot, a comma, a dash or dirt, whatever shape it has.
 _LOWEST_DIGIT = 0.5
@@ -37,9 +37,6 @@ LEAST_CONFIDENCE = 0.3
 """A digit whose probability is lower is `?`. On 240 generated rows of held-out writers 0.3 read more rows rightly than
 0.5 did, which asks for an even chance: of eleven labels the likeliest is mostly right well below it.
 """
-
-
-Box = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)

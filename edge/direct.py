@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from edge.arrays import F32, F64
-from edge.decode import Box, Decoded
+from edge.decode import Decoded
 from edge.imaging.components import Component
-from edge.row import Digit
+from edge.row import Box, Digit
 from edge.sequence import align
 
 SURE = 0.9

@@ -391,22 +391,10 @@ def _row(read: ReadLine, scale: float, shape: tuple[int, ...], texts: tuple[tupl
             points = points @ line.back[:, :2].T + line.back[:, 2]
         return np.clip(points / scale, 0, [shape[1], shape[0]])
 
-    def placed(box: Box) -> Box:
-        corners = outward(_corners(box))
-        low, high = np.floor(corners.min(0)).astype(int), np.ceil(corners.max(0)).astype(int)
-        return int(low[0]), int(low[1]), int(high[0] - low[0]), int(high[1] - low[1])
-
     boxes = np.array([digit.box for digit in decoded.digits])
-    x, y = (int(edge) for edge in boxes[:, :2].min(0))
-    right, bottom = (int(edge) for edge in (boxes[:, :2] + boxes[:, 2:]).max(0))
-    quad = [(float(px), float(py)) for px, py in outward(_corners((x, y, right - x, bottom - y)))]
-    corners4: tuple[Point, Point, Point, Point] = (quad[0], quad[1], quad[2], quad[3])
-    digits = tuple(replace(digit, box=placed(digit.box)) for digit in decoded.digits)
-    marks = find_separators(decoded.digits, line.strokes)
-    separators = tuple(replace(mark, box=placed(mark.box)) for mark in marks)
-    return Row("".join(digit.text for digit in digits), decoded.confidence, digits, corners4, separators, texts)
-
-
-def _corners(box: tuple[int, int, int, int]) -> F64:
-    x, y, w, h = box
-    return np.array([[x, y], [x + w, y], [x + w, y + h], [x, y + h]], np.float64)
+    x, y = boxes[:, :2].min(0).tolist()
+    right, bottom = (boxes[:, :2] + boxes[:, 2:]).max(0).tolist()
+    text = "".join(digit.text for digit in decoded.digits)
+    separators = find_separators(decoded.digits, line.strokes)
+    quad = corners((x, y, right - x, bottom - y))
+    return moved(Row(text, decoded.confidence, decoded.digits, quad, separators, texts), outward)

@@ -6,6 +6,10 @@ UNREADABLE = "?"
 """Stands in a text for a digit that is there but could not be read. Nothing is guessed silently."""
 
 Point = tuple[float, float]
+"""x, y."""
+
+Box = tuple[int, int, int, int]
+"""x, y, width, height: upright, on whole pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +23,7 @@ class Digit:
 
     text: str
     confidence: float
-    box: tuple[int, int, int, int]
+    box: Box
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +36,7 @@ class Separator:
 
     text: str
     after: int
-    box: tuple[int, int, int, int]
+    box: Box
 
 
 @dataclass(frozen=True, slots=True)

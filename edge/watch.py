@@ -1,19 +1,23 @@
 """One camera's rows, frame by frame -> what is said of them: readings that are stable, rows that left."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from edge.arrays import U8
+from edge.arrays import F64, U8
 from edge.changes import Changes
 from edge.config import CameraConfig, FieldConfig
 from edge.events import Event, Gone, Reading, Status, new_id
 from edge.frame import Frame
+from edge.placing import moved
 from edge.plausible import FieldRules
 from edge.row import Row
 from edge.sources.view import View
 from edge.stabilise import Left, Settled, Stabiliser
+
+ALTERNATIVES = 8
+"""Other texts of a row that the reader is to tell, for the looks at it to be fused by."""
 
 _GLANCES = 2  # looks at rows alone between two at all of the picture, while they are not settled
 _ROOM = 0.6  # of a row's height, looked at round it
@@ -35,12 +39,18 @@ class Part:
     y: int
     image: U8
 
+    def outward(self, points: F64) -> F64:
+        """Points of the part, float64 [N, 2], as points of the view: float64 [N, 2]."""
+        return points + np.array([self.x, self.y], np.float64)
+
 
 class Watch:
-    """name: the camera's; model: the row model's name, for the readings; latest: what fields go on from."""
+    """name: the camera's; model: the row model's name, for the readings, which may change; latest: what fields go on
+    from.
+    """
 
     def __init__(self, name: str, config: CameraConfig, model: str, latest: Latest | None = None) -> None:
-        self.name, self._config, self._model = name, config, model
+        self.name, self.model, self._config = name, model, config
         self._view = View(config.view) if config.view else None
         self._stabiliser = Stabiliser(config.stabiliser)
         self._fields = {field: (one, FieldRules(one)) for field, one in config.fields.items()}
@@ -82,7 +92,7 @@ class Watch:
 
     def update(self, frame: Frame, parts: Sequence[Part], read: Sequence[Sequence[Row]]) -> list[Reading | Gone]:
         """For a frame whose parts were read. read: the rows of each, with their alternatives."""
-        self._rows = [_moved(row, part) for part, rows in zip(parts, read, strict=True) for row in rows]
+        self._rows = [moved(row, part.outward) for part, rows in zip(parts, read, strict=True) for row in rows]
         self._looks += 1
         changes = self._stabiliser.update(self._rows, frame.taken)
         return self._confirmed(frame, {change.track for change in changes}) + self._told(changes, frame)
@@ -165,7 +175,7 @@ class Watch:
             confidence=row.confidence,
             status=status,
             row=self.outward(row),
-            model=self._model,
+            model=self.model,
             why=why,
         )
 
@@ -201,36 +211,7 @@ class Watch:
 
     def outward(self, row: Row) -> Row:
         """The row in pixels of the whole picture."""
-        if self._view is None:
-            return row
-        (a, b, c, d) = self._view.outward(np.array(row.quad, np.float64)).tolist()
-        return replace(
-            row,
-            quad=((a[0], a[1]), (b[0], b[1]), (c[0], c[1]), (d[0], d[1])),
-            digits=tuple(replace(digit, box=self._box(digit.box)) for digit in row.digits),
-            separators=tuple(replace(mark, box=self._box(mark.box)) for mark in row.separators),
-        )
-
-    def _box(self, box: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
-        assert self._view is not None
-        x, y, w, h = box
-        corners = self._view.outward(np.array([[x, y], [x + w, y], [x + w, y + h], [x, y + h]], np.float64))
-        low, high = np.floor(corners.min(0)).astype(int), np.ceil(corners.max(0)).astype(int)
-        return int(low[0]), int(low[1]), int(high[0] - low[0]), int(high[1] - low[1])
-
-
-def _moved(row: Row, part: Part) -> Row:
-    """A row of a part, in pixels of the view."""
-    x, y = part.x, part.y
-    if not (x or y):
-        return row
-    (a, b, c, d) = ((px + x, py + y) for px, py in row.quad)
-    return replace(
-        row,
-        quad=(a, b, c, d),
-        digits=tuple(replace(one, box=(one.box[0] + x, one.box[1] + y, *one.box[2:])) for one in row.digits),
-        separators=tuple(replace(one, box=(one.box[0] + x, one.box[1] + y, *one.box[2:])) for one in row.separators),
-    )
+        return row if self._view is None else moved(row, self._view.outward)
 
 
 def _merged(boxes: list[list[int]]) -> list[list[int]]:
