@@ -24,10 +24,9 @@ from edge.sources.capture import Capture
 from edge.sources.recording import Recorder
 from edge.sources.source import SourceError
 from edge.sources.view import Misaligned
-from edge.watch import Watch
+from edge.watch import ALTERNATIVES, Watch
 
 NAME = "live"
-ALTERNATIVES = 8
 KEYS = "space pause   s save   q quit"
 
 _WAIT = 0.05  # seconds in which a key is answered at the latest

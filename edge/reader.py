@@ -15,7 +15,7 @@ import numpy as np
 
 from edge.arrays import F32, F64, U8, u8
 from edge.combine import Evidence, combine
-from edge.decode import Box, Decoded, decode
+from edge.decode import Decoded, decode
 from edge.direct import SURE, SURE_AGAIN, read_off
 from edge.engine import EngineConfig
 from edge.imaging.candidates import Candidate
@@ -24,8 +24,9 @@ from edge.imaging.lines import Line, find_lines, lattice
 from edge.imaging.normalise import normalise_all
 from edge.imaging.strip import column
 from edge.model_card import REJECT
+from edge.placing import corners, moved
 from edge.recogniser import TUNED_ABOVE, Recogniser, Tuned
-from edge.row import UNREADABLE, Digit, Point, Row
+from edge.row import UNREADABLE, Digit, Row
 from edge.separators import find_separators
 from edge.sequence import BLANK, STEP, RowModel, agreed, best_path, likeliest, log_likelihood
 
