@@ -3,13 +3,14 @@
 import json
 import math
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
 from edge.errors import ModelError
 from edge.row import UNREADABLE
 from edge.text import printable
 
 KEY = "digitd"
+Precision = Literal["float32", "float16", "int8"]
 REJECT = "reject"
 """The label of what is no digit: pieces, pairs, punctuation, letters, lines."""
 LONGEST_LABEL = 32
@@ -32,6 +33,7 @@ class ModelCard:
     preprocessing: the version of `edge.imaging.normalise` the model was trained behind.
     temperature: log-probabilities divided by it and normalised again are calibrated probabilities.
     accuracies: name of a test -> share right, in [0, 1].
+    precision: of weights and arithmetic; files of before there were others do not name theirs.
     """
 
     name: str
@@ -47,6 +49,7 @@ class ModelCard:
     accuracies: dict[str, float]
     commit: str
     licence: str
+    precision: Precision = "float32"
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), sort_keys=True)
@@ -68,12 +71,13 @@ class ModelCard:
                 and len(set(card.labels)) == len(card.labels) >= 2
                 and 0 < float(card.temperature) < math.inf
                 and isinstance(card.name, str)
+                and card.precision in get_args(Precision)
                 and all(0 <= float(share) <= 1 for share in card.accuracies.values())
             )
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise ModelError(f"its metadata cannot be understood ({printable(str(error))})") from None
         if not valid:
-            raise ModelError("its metadata names no usable labels, temperature or accuracies")
+            raise ModelError("its metadata names no usable labels, temperature, accuracies or precision")
         return card
 
 
