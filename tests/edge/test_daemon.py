@@ -2,19 +2,23 @@
 
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
 import numpy as np
+import onnx
 import pytest
 
 import edge
+from edge.model_card import KEY
 
 SAMPLES = Path(edge.__file__).parent / "samples"
 PATIENCE = 60.0  # seconds; a busy machine is slow, a broken daemon for ever silent
@@ -84,6 +88,19 @@ class Service:
     def signal(self, number: int) -> None:
         assert self.process is not None
         self.process.send_signal(number)
+
+    @contextmanager
+    def full_disk(self) -> Iterator[None]:
+        """No file of the service grows any more, as the outbox's log would have to."""
+        assert self.process is not None
+        size = (self.folder / "state" / "outbox.db-wal").stat().st_size
+        assert size > 50_000, "room for the log and the sinks"
+        _, hard = limits = resource.prlimit(self.process.pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(self.process.pid, resource.RLIMIT_FSIZE, (size, hard))
+        try:
+            yield
+        finally:
+            resource.prlimit(self.process.pid, resource.RLIMIT_FSIZE, limits)
 
     def stop(self) -> tuple[int, float]:
         """Exit code and seconds."""
@@ -160,6 +177,67 @@ def test_sighup_takes_a_new_file_and_keeps_the_old_settings_where_it_is_bad(serv
     assert "reload failed" not in [one for one in service.notified if "STATUS" in one][-1]
 
 
+def test_a_reload_that_a_full_disk_forbids_leaves_all_as_it_was(service: Service) -> None:
+    service.configure(service.folder / "in")
+    service.start()
+    service.ready()
+    service.until(service.events, "the camera's state")
+    good = service.config.read_text()
+    service.config.write_text(f'{good}[sinks.more]\ntype = "jsonl"\npath = "{service.folder}/more.jsonl"\n')
+    with service.full_disk():
+        service.signal(signal.SIGHUP)
+        service.until(lambda: any("the old settings hold: " in one for one in service.notified), "refusal")
+        assert "disk" in [one for one in service.notified if "old settings" in one][-1]
+    for name in "12":
+        put(service.folder / "in", "four-digits.png", f"{name}.png")
+    service.until(lambda: service.texts() == ["2749"], "the old settings")
+    assert not (service.folder / "more.jsonl").read_text()
+    service.signal(signal.SIGHUP)
+    service.until(lambda: "reloaded" in service.log.read_text(), "reload")
+    for name in "34":
+        put(service.folder / "in", "photo.jpg", f"{name}.jpg")
+    service.until(lambda: service.texts() == ["2749", "730518"], "the sink that stayed")
+    service.until(lambda: '"730518"' in (service.folder / "more.jsonl").read_text(), "the new sink")
+
+
+def test_readings_of_a_camera_that_stays_name_the_model_that_a_reload_brought(service: Service) -> None:
+    service.configure(service.folder / "in")
+    service.start()
+    service.ready()
+    for name in "12":
+        put(service.folder / "in", "four-digits.png", f"{name}.png")
+    service.until(service.texts, "a reading")
+    model = onnx.load(Path(edge.__file__).parent / "models" / "rows.onnx")
+    (card,) = [one for one in model.metadata_props if one.key == KEY]
+    card.value = json.dumps(json.loads(card.value) | {"name": "another"})
+    onnx.save(model, service.folder / "another.onnx")
+    with service.config.open("a") as file:
+        file.write(f'[model]\nrows = "{service.folder}/another.onnx"\n')
+    service.signal(signal.SIGHUP)
+    service.until(lambda: "reloaded" in service.log.read_text(), "reload")
+    for name in "34":
+        put(service.folder / "in", "photo.jpg", f"{name}.jpg")
+    service.until(lambda: len(service.texts()) > 1, "another reading")
+    first, second = [event["model"] for event in service.events() if event["kind"] == "reading"]
+    assert first != second == "another"
+
+
+def test_a_film_that_is_over_leaves_no_doubtful_row_untold(service: Service) -> None:
+    """A row in doubt is looked at for a second before that is said; the film is over sooner."""
+    image = cv2.GaussianBlur(cv2.imread(str(SAMPLES / "four-digits.png")), (0, 0), 7)
+    path = service.folder / "short.avi"
+    film = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10, image.shape[1::-1])
+    for i in range(5):
+        film.write(np.clip(image + np.random.default_rng(i).normal(0, 3, image.shape), 0, 255).astype(np.uint8))
+    film.release()
+    service.configure(path, "min_confidence = 1.0\nstabiliser = { agree = 1 }")
+    service.start()
+    service.ready()
+    service.until(service.texts, "a reading")
+    (event,) = [event for event in service.events() if event["kind"] == "reading"]
+    assert event["status"] == "uncertain"
+
+
 def test_killed_at_any_moment_it_loses_nothing_that_was_accepted(service: Service) -> None:
     service.configure(service.folder / "in")
     for round_ in range(3):
@@ -199,13 +277,13 @@ def test_a_doubtful_picture_is_kept_with_its_reading(service: Service) -> None:
 
 
 FAULT = """
-import edge.daemon
-class Faulty(edge.daemon.Reader):
+import edge.reader
+class Faulty(edge.reader.Reader):
     def read_all(self, images, alternatives=0):
         if any(image.shape[0] > 500 for image in images):
             raise IndexError("of the test")
         return super().read_all(images, alternatives)
-edge.daemon.Reader = Faulty
+edge.reader.Reader = Faulty
 """
 
 

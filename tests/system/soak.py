@@ -25,8 +25,8 @@ def held() -> dict[str, int]:
 
 
 class Counting(Reader):
-    def __init__(self, *arguments: object) -> None:
-        super().__init__(*arguments)
+    def __init__(self, *arguments: object, **named: object) -> None:
+        super().__init__(*arguments, **named)
         self.left = int(sys.argv[2])
         self.tenth = self.left - self.left // 10
 
@@ -43,7 +43,7 @@ class Counting(Reader):
 
 
 if __name__ == "__main__":
-    import edge.daemon
+    import edge.reader
 
-    edge.daemon.Reader = Counting
+    edge.reader.Reader = Counting
     sys.exit(Daemon(Path(sys.argv[1])).run())
