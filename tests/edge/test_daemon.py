@@ -222,15 +222,27 @@ def test_readings_of_a_camera_that_stays_name_the_model_that_a_reload_brought(se
     assert first != second == "another"
 
 
+DOUBT = "min_confidence = 1.0\nstabiliser = { agree = 1 }"
+
+
+def doubtful(seed: int) -> np.ndarray:
+    """A blurred, noisy row."""
+    image = cv2.GaussianBlur(cv2.imread(str(SAMPLES / "four-digits.png")), (0, 0), 7)
+    return np.clip(image + np.random.default_rng(seed).normal(0, 3, image.shape), 0, 255).astype(np.uint8)
+
+
+def doubtful_film(path: Path) -> Path:
+    """Half a second."""
+    film = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10, doubtful(0).shape[1::-1])
+    for seed in range(5):
+        film.write(doubtful(seed))
+    film.release()
+    return path
+
+
 def test_a_film_that_is_over_leaves_no_doubtful_row_untold(service: Service) -> None:
     """A row in doubt is looked at for a second before that is said; the film is over sooner."""
-    image = cv2.GaussianBlur(cv2.imread(str(SAMPLES / "four-digits.png")), (0, 0), 7)
-    path = service.folder / "short.avi"
-    film = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10, image.shape[1::-1])
-    for i in range(5):
-        film.write(np.clip(image + np.random.default_rng(i).normal(0, 3, image.shape), 0, 255).astype(np.uint8))
-    film.release()
-    service.configure(path, "min_confidence = 1.0\nstabiliser = { agree = 1 }")
+    service.configure(doubtful_film(service.folder / "short.avi"), DOUBT)
     service.start()
     service.ready()
     service.until(service.texts, "a reading")
@@ -259,14 +271,12 @@ def test_killed_at_any_moment_it_loses_nothing_that_was_accepted(service: Servic
 
 def test_a_doubtful_picture_is_kept_with_its_reading(service: Service) -> None:
     folder = service.folder / "in"
-    service.configure(folder, "min_confidence = 1.0\nstabiliser = { agree = 1 }")
+    service.configure(folder, DOUBT)
     service.start()
     service.ready()
-    image = cv2.GaussianBlur(cv2.imread(str(SAMPLES / "four-digits.png")), (0, 0), 7)
     folder.mkdir(exist_ok=True)
     for i in range(12):
-        noisy = np.clip(image + np.random.default_rng(i).normal(0, 3, image.shape), 0, 255).astype(np.uint8)
-        cv2.imwrite(str(folder / f".{i}.png"), noisy)
+        cv2.imwrite(str(folder / f".{i}.png"), doubtful(i))
         (folder / f".{i}.png").rename(folder / f"{i}.png")
         time.sleep(0.15)
     service.until(service.texts, "a reading")
@@ -274,6 +284,14 @@ def test_a_doubtful_picture_is_kept_with_its_reading(service: Service) -> None:
     assert event["status"] == "uncertain"
     kept = {path.name for path in (service.folder / "state" / "kept").rglob("*.*")}
     assert {f"{event['id']}{end}" for end in (".jpg", ".json", ".row.png")} <= kept
+
+
+def test_a_picture_that_was_kept_long_enough_goes_though_none_comes_after_it(service: Service) -> None:
+    service.configure(doubtful_film(service.folder / "film.avi"), f"{DOUBT}\nloop = true\n[retention]\ndays = 3e-5")
+    service.start("import edge.daemon; edge.daemon._TIDY = 0.2")
+    service.ready()
+    service.until(lambda: list((service.folder / "state" / "kept").rglob("*.json")), "a picture")
+    service.until(lambda: not list((service.folder / "state" / "kept").rglob("*.*")), "none any more")
 
 
 FAULT = """
