@@ -178,21 +178,35 @@ def _build_fact(build: str, name: str) -> str:
 def _models(
     report: Report, model: Path | None, row_model: Path | None, provider: Literal["auto", "cpu", "cuda"]
 ) -> None:
-    from edge.engine import EngineConfig
-    from edge.recogniser import Recogniser, default_model
-    from edge.sequence import RowModel, default_row_model
+    from edge.engine import EngineConfig, read_card
+    from edge.model_files import ModelFiles
+    from edge.model_store import shipped
 
-    path, row_path = model or default_model(), row_model or default_row_model()
-    report.facts["model"] = {"file": str(path)}
-    report.facts["row_model"] = {"file": str(row_path)}
+    named = ModelFiles(model, row_model)
+    files = named.chosen()
+    path, row_path = files.digits or shipped("digits"), files.rows or shipped("rows")
+    report.facts["model"] = {"file": str(path), "origin": _origin(named.digits, files.digits)}
+    report.facts["row_model"] = {"file": str(row_path), "origin": _origin(named.rows, files.rows)}
     report.facts["provider"] = {"asked": provider}
-    recogniser = Recogniser(path, EngineConfig(provider=provider))
+    reader = named.reader(EngineConfig(provider=provider))
+    recogniser = reader.recogniser
     _describe(report, "model", path, recogniser.card)
-    _describe(report, "row_model", row_path, RowModel(row_path, EngineConfig(provider=provider)).card)
+    _describe(report, "row_model", row_path, read_card(row_path))
+    if reader.row_model is None:
+        report.add(
+            "model",
+            "note",
+            f"rows are read character by character, by {recogniser.card.name} alone: the row model has other labels",
+            "for surer rows, promote a row model of the same labels, each a single character",
+        )
     report.facts["provider"].update(obtained=list(recogniser.providers), note=recogniser.note)
     report.add("provider", "ok", f"asked for {provider}, runs on {', '.join(recogniser.providers)}")
     if recogniser.note:
         report.add("provider", "note", recogniser.note, None)
+
+
+def _origin(named: Path | None, chosen: Path | None) -> str:
+    return "named" if named else "promoted" if chosen else "shipped"
 
 
 def _describe(report: Report, fact: str, path: Path, card: "ModelCard") -> None:
@@ -201,7 +215,7 @@ def _describe(report: Report, fact: str, path: Path, card: "ModelCard") -> None:
     report.add(
         "model",
         "ok",
-        f"{path} ({path.stat().st_size // 1024} KiB): {card.name}, "
+        f"{path} ({report.facts[fact]['origin']}, {path.stat().st_size // 1024} KiB): {card.name}, "
         f"labels {' '.join(card.labels)}; {accuracies or 'no accuracies stated'}; licence {card.licence}",
     )
 
@@ -250,10 +264,16 @@ def _self_test(
         report.add("self-test", "note", "left out, for there is no model to read with", None)
         return
     from edge.engine import EngineConfig
-    from edge.reader import Reader
+    from edge.model_card import REJECT
+    from edge.model_files import ModelFiles
     from edge.sources.picture import load
 
-    reader = Reader(model, EngineConfig(provider=provider), row_model)
+    reader = ModelFiles(model, row_model).reader(EngineConfig(provider=provider))
+    if {*reader.recogniser.card.labels} - {REJECT} != {*"0123456789"}:
+        report.add(
+            "self-test", "note", "left out, for the bundled samples are digits, and the model's labels others", None
+        )
+        return
     right, wrong, start = 0, [], time.perf_counter()
     for name, expected in sample_labels():
         try:
@@ -269,7 +289,10 @@ def _self_test(
     report.facts["self_test"] = {"right": right, "wrong": wrong, "ms": round(ms, 1)}
     said = f"{right} of {right + len(wrong)} bundled samples read right in {ms:.0f} ms"
     if wrong:
-        mend = "with the shipped model: reinstall digitd; with your own: it reads worse than the shipped one"
+        mend = (
+            "with the shipped models: reinstall digitd; with your own: it reads worse than the shipped one; "
+            "`digitd model list` shows which is in use, `digitd model rollback` takes it back"
+        )
         report.add("self-test", "warning", f"{said}; {'; '.join(wrong)}", mend)
     else:
         report.add("self-test", "ok", said)

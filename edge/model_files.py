@@ -36,7 +36,13 @@ class ModelFiles:
         from edge.reader import Reader
 
         files = self.chosen()
-        reader = Reader(files.digits, engine, files.rows, tuned=files.tuned, tuned_above=files.tuned_above)
+        try:
+            reader = Reader(files.digits, engine, files.rows, tuned=files.tuned, tuned_above=files.tuned_above)
+        except ModelError as error:
+            for kind, named, chosen in (("digits", self.digits, files.digits), ("rows", self.rows, files.rows)):
+                if named is None and chosen is not None and str(error).startswith(f"{chosen}: "):
+                    raise ModelError(f"{error}, or take it back by `digitd model rollback {kind}`") from None
+            raise
         if self.rows is not None and reader.row_model is None:
             raise ModelError(
                 f"{self.rows}: its labels are not those of the model of single digits ({reader.recogniser.card.name}); "
