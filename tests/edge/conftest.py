@@ -9,9 +9,12 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from edge import Reader
 from edge.arrays import I32, U8
+from edge.engine import EngineConfig
 from edge.imaging.normalise import PREPROCESSING
 from edge.model_card import KEY, Data, ModelCard
+from tests.edge.pages import SEEDS, TEXTS
 from training.synth.row import Layout, write_row
 from training.synth.sources import StrokeSource
 from training.synth.strokes import HandStyle
@@ -43,6 +46,18 @@ def written() -> Callable[..., Page]:
         return Page(ink, image, text, row.boxes + np.array([margin, margin, 0, 0], np.int32))
 
     return write
+
+
+@pytest.fixture(scope="session")
+def reader() -> Reader:
+    """With the shipped models."""
+    return Reader(engine=EngineConfig("cpu"))
+
+
+@pytest.fixture(scope="session")
+def pages(written: Callable[..., Page]) -> list[Page]:
+    """One for each of TEXTS."""
+    return [written(text, seed) for seed, text in zip(SEEDS, TEXTS, strict=True)]
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,63 @@
+"""How often the reader asks its models: no more often than it must, and all at once."""
+
+import numpy as np
+
+from edge import Reader
+from edge.engine import EngineConfig
+from tests.edge.pages import TEXTS, texts_of
+
+
+class Counting:
+    """A session that counts what it is asked to run."""
+
+    def __init__(self, session):
+        self.session, self.batches = session, []
+
+    def run(self, outputs, inputs, *rest):
+        self.batches.append(len(inputs["crops"]))
+        return self.session.run(outputs, inputs, *rest)
+
+
+def counted(reader):
+    """What is asked of the reader's model of single digits from now on."""
+    engine = reader.recogniser._engine
+    engine._session = Counting(engine._session)
+    return engine._session
+
+
+def test_rows_that_the_row_model_is_sure_of_ask_no_other(pages):
+    reader = Reader(engine=EngineConfig("cpu"))
+    counting = counted(reader)
+    unasked = []
+    for page, text in zip(pages, TEXTS, strict=True):
+        before = len(counting.batches)
+        right = texts_of(reader.read(page.image)) == [text]
+        unasked += [right] * (len(counting.batches) == before)
+    assert len(unasked) > 5 and all(unasked)
+
+
+def test_all_digits_of_a_picture_are_judged_in_one_call(pages, monkeypatch):
+    for name in ("SURE", "SURE_AGAIN"):
+        monkeypatch.setattr(f"edge.reader.{name}", 2.0)  # of a probability, which none reaches
+    reader = Reader(engine=EngineConfig("cpu"))
+    counting = counted(reader)
+    width = max(page.image.shape[1] for page in pages[:4])
+    sheet = np.vstack(
+        [np.pad(p.image, ((0, 0), (0, width - p.image.shape[1])), constant_values=235) for p in pages[:4]]
+    )
+    rows = reader.read(sheet)
+    assert len(rows) == 4
+    assert len(counting.batches) == 1 and counting.batches[0] >= sum(len(row.text) for row in rows)
+    reader.read(pages[5].image)
+    assert len(counting.batches) == 2
+    reader.read(np.full((100, 100), 255, np.uint8))
+    assert len(counting.batches) == 2  # nothing to judge, nothing to run
+
+
+def test_rows_that_two_looks_agree_on_ask_no_other(pages, monkeypatch):
+    monkeypatch.setattr("edge.reader.SURE", 2.0)
+    reader = Reader(engine=EngineConfig("cpu"))
+    counting = counted(reader)
+    rows = [reader.read(page.image) for page in pages]
+    assert len(counting.batches) < len(pages) / 2
+    assert sum(texts_of(row) == [text] for row, text in zip(rows, TEXTS, strict=True)) >= len(pages) - 1

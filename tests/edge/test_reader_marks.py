@@ -1,0 +1,107 @@
+"""What else there may be in a picture: ruled lines, shade, pale ink, segments, letters and dashes."""
+
+import cv2
+import numpy as np
+import pytest
+
+from edge.row import UNREADABLE
+from tests.edge.pages import texts_of
+from training.synth.displays import Display
+from training.synth.strokes import HandStyle, draw_hand
+
+
+def test_a_ruled_line_through_a_row_is_not_read(reader, pages):
+    right = 0
+    for page in pages[:10]:
+        image = page.image.copy()
+        y = int(np.median(page.boxes[:, 1] + 0.4 * page.boxes[:, 3]))
+        cv2.line(image, (0, y), (image.shape[1], y), 60, 2)
+        right += texts_of(reader.read(image)) == [page.text]
+    assert right >= 8
+
+
+def test_uneven_light_reads_as_even_light(reader, pages):
+    right = 0
+    for page in pages[:10]:
+        light = np.linspace(0.35, 1, page.image.shape[1])
+        right += texts_of(reader.read((page.image * light).astype(np.uint8))) == [page.text]
+    assert right >= 9
+
+
+def page_of(inks, height):
+    """The inks in one row, on paper."""
+    canvas = [np.zeros((height + 60, 14), np.uint8)]
+    for ink in inks:
+        below = (height + 60 - ink.shape[0]) // 2
+        canvas += [np.pad(ink, ((height + 60 - ink.shape[0] - below, below), (7, 7)))]
+    return np.round(235 - np.hstack([*canvas, canvas[0]]) * 0.8).astype(np.uint8)
+
+
+# Of the four rows one is read whole; at two fifths of the ink all are.
+PALE_FIRST = pytest.mark.xfail(
+    reason="passes over digits as pale as that before a row", raises=AssertionError, strict=True
+)
+
+
+@pytest.mark.parametrize(
+    ("end", "share"),
+    [pytest.param("first", 0.25, marks=PALE_FIRST), ("first", 0.4), ("last", 0.25), ("last", 0.4)],
+)
+def test_a_row_is_followed_where_its_ink_turns_pale(reader, share, end):
+    """Digits of ink too pale to be told from paper are seen beside the others; no part is taken for the whole."""
+    good = 0
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        hand = draw_hand(rng, HandStyle(height=64, pen=(0.08, 0.1), habit=(0, 0.004), jitter=(0, 0.003)))
+        inks = [hand.digit(int(label), rng) for label in "40718623"]
+        pale = slice(0, 3) if end == "first" else slice(-3, None)
+        inks[pale] = [np.round(ink * share).astype(np.uint8) for ink in inks[pale]]
+        rows = reader.read(page_of(inks, 70))
+        good += texts_of(rows) == ["40718623"]
+        assert all(len(row.text) == len(row.digits) for row in rows)
+    assert good >= 3
+
+
+@pytest.mark.parametrize("lit", [False, True])
+def test_a_display_of_seven_segments_is_read_whole(reader, lit):
+    display = Display(height=90, width=0.55, breadth=0.12, gap=0.015, slant=0.08)
+    texts = ("2048", "13579", "66830")
+    pages = [page_of([display.digit(int(label), np.random.default_rng(0)) for label in text], 90) for text in texts]
+    readings = [texts_of(reader.read(255 - page if lit else page)) for page in pages]
+    assert readings == [[text] for text in texts]
+
+
+def test_letters_come_out_as_question_marks_or_not_at_all(reader):
+    letters = "AEFHKMNRW"
+    as_digits = asked = 0
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        hand = draw_hand(rng, HandStyle(height=64, pen=(0.07, 0.1)))
+        rows = reader.read(page_of([hand.mark(letters[i], rng) for i in rng.permutation(len(letters))[:6]], 70))
+        as_digits += sum(text.isdigit() for row in rows for text in row.text)
+        asked += 6
+    assert as_digits <= 0.1 * asked
+
+
+def test_a_letter_among_digits_is_a_question_mark_in_its_place(reader):
+    good = 0
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        hand = draw_hand(rng, HandStyle(height=64, pen=(0.07, 0.1), habit=(0, 0.004), jitter=(0, 0.003)))
+        inks = [hand.digit(3, rng), hand.digit(8, rng), hand.mark("AEKMR"[seed % 5], rng), hand.digit(6, rng)]
+        rows = reader.read(page_of(inks, 70))
+        good += texts_of(rows) == ["38?6"]
+        assert all(row.confidence == 0 for row in rows if UNREADABLE in row.text)
+    assert good >= 9
+
+
+def test_dots_dashes_and_commas_between_digits_are_left_out(reader):
+    good = 0
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        hand = draw_hand(rng, HandStyle(height=64, pen=(0.07, 0.1), habit=(0, 0.004), jitter=(0, 0.003)))
+        inks = [np.pad(hand.digit(d, rng), ((0, 0), (0, 0))) for d in (3, 8)]
+        dash = np.zeros((64, 30), np.uint8)
+        dash[30:36] = 255
+        good += texts_of(reader.read(page_of([inks[0], dash, inks[1]], 70))) == ["38"]
+    assert good >= 8
