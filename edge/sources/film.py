@@ -13,7 +13,9 @@ from edge.sources.source import Ended, SourceError, Stuck, Taken
 _RATE = 25.0  # frames a second, where the film does not say
 
 
-class Film:
+class Played:
+    """What a film and a recording have in common: a file that is played to its end, or round and round."""
+
     stepwise = False
     quiet = False
     stuck: Stuck | None = None
@@ -23,8 +25,16 @@ class Film:
         self._path, self._loop = Path(config.source), config.loop
         self.label = config.source
         self._opened: Opened | None = None
-        self._due = 0.0  # of the next frame, by time.monotonic
-        self._step = 0.0  # seconds between frames, one at most
+
+    def close(self) -> None:
+        if self._opened is not None:
+            self._opened.close()
+            self._opened = None
+
+
+class Film(Played):
+    _due = 0.0  # of the next frame, by time.monotonic
+    _step = 0.0  # seconds between frames, one at most
 
     def open(self) -> None:
         self._opened = open_film(self._path)
@@ -34,8 +44,7 @@ class Film:
 
     def read(self) -> Taken | None:
         while self._opened is not None:
-            if not self._next():
-                return None
+            self._next(self._opened)
             late = time.monotonic() - self._due
             self._due += self._step
             if late > self._step:  # a camera does not wait either
@@ -47,22 +56,15 @@ class Film:
                 return Taken(image, time.time())
         return None
 
-    def close(self) -> None:
-        if self._opened is not None:
-            self._opened.close()
-            self._opened = None
-
-    def _next(self) -> bool:
-        assert self._opened is not None
-        if self._opened.grab():
-            return True
+    def _next(self, opened: Opened) -> None:
+        if opened.grab():
+            return
         if not self._loop:
             raise Ended(f"{self.label}: the film is over")
-        self._opened.close()
+        opened.close()
         self._opened = open_film(self._path)
-        if self._opened.grab():
-            return True
-        raise SourceError(f"{self.label}: not one frame of the film can be decoded; copy or convert it again")
+        if not self._opened.grab():
+            raise SourceError(f"{self.label}: not one frame of the film can be decoded; copy or convert it again")
 
 
 def open_film(path: Path) -> Opened:

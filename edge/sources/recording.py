@@ -13,12 +13,10 @@ from typing import Self, TextIO
 import cv2
 import numpy as np
 
-from edge.config import CameraConfig
 from edge.errors import DigitdError
 from edge.frame import Frame
-from edge.sources.film import open_film
-from edge.sources.opencv import Opened
-from edge.sources.source import Ended, SourceError, Stuck, Taken
+from edge.sources.film import Played, open_film
+from edge.sources.source import Ended, SourceError, Taken
 
 _HEAD = "digitd recording 1"
 _LONGEST_LINE = 200  # characters
@@ -127,20 +125,12 @@ class Recorder:
             times.close()
 
 
-class Recording:
+class Recording(Played):
     """What a Recorder wrote, as fast as it is read."""
 
     stepwise = True
-    quiet = False
-    stuck: Stuck | None = None
-    longest_wait = 2.0
-
-    def __init__(self, name: str, config: CameraConfig) -> None:
-        self._path, self._loop = Path(config.source), config.loop
-        self.label = config.source
-        self._opened: Opened | None = None
-        self._times: TextIO | None = None
-        self._size = (0, 0)  # width, height
+    _times: TextIO | None = None
+    _size = (0, 0)  # width, height
 
     def open(self) -> None:
         self._opened = open_film(self._path)
@@ -164,11 +154,10 @@ class Recording:
         return self._taken(line)
 
     def close(self) -> None:
-        if self._opened is not None:
-            self._opened.close()
+        super().close()
         if self._times is not None:
             self._times.close()
-        self._opened = self._times = None
+            self._times = None
 
     def _first(self) -> Taken:
         assert self._opened is not None and self._times is not None
