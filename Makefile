@@ -45,7 +45,7 @@ format: $(VENV)/.dev ## Mend the style of the code where that can be done by its
 	$(BIN)/ruff format
 
 train: $(VENV)/.dev ## Train the model of RECIPE (runs/); takes hours on a CPU
-	$(BIN)/digitd train "$(RECIPE)" $(DATA)
+	$(BIN)/digitd train --recipe "$(RECIPE)" $(DATA)
 
 export: $(VENV)/.dev ## Write CHECKPOINT as the shipped model file, with its card (edge/models/)
 	$(BIN)/digitd export "$(CHECKPOINT)" --out "$(OUT)" $(DATA)

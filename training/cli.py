@@ -1,11 +1,11 @@
 """`digitd train` and `digitd evaluate`. Light to import: torch and the rest load when a command runs."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from edge.errors import ConfigError
+from edge.errors import ConfigError, UsageError
 
 DataDir = Annotated[
     Path | None,
@@ -17,7 +17,10 @@ DataDir = Annotated[
 
 
 def train(
-    recipe: Annotated[Path, typer.Argument(help="The recipe, such as configs/recipes/mnist.toml.", show_default=False)],
+    recipe: Annotated[
+        str,
+        typer.Option(help="A recipe's file, or the name of one that comes with digitd.", show_default=False),
+    ],
     data_dir: DataDir = None,
     out: Annotated[Path | None, typer.Option(help="Folder to write.", show_default="runs/NAME")] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.", show_default=False)] = None,
@@ -26,24 +29,37 @@ def train(
         Path | None,
         typer.Option(help="Checkpoint of the same kind whose weights to begin with.", show_default=False),
     ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where the run was interrupted.")] = False,
+    folder: Annotated[
+        Path | None,
+        typer.Option(help="Pictures to learn from in place of MNIST, a folder a label.", show_default=False),
+    ] = None,
+    device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="What to compute on.")] = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="Of the CPU.", show_default="all")] = None,
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write for TensorBoard, too.")] = False,
 ) -> None:
     """Train a model by a recipe: checkpoints, a history plot and metrics.
 
-    Example: digitd train configs/recipes/mnist.toml --data-dir ~/mnist
+    Example: digitd train --recipe mnist --data-dir ~/mnist
+
+    On two processes, or more machines: torchrun --nproc-per-node 2 --no-python digitd train --recipe mnist
     """
     with _training_extra():
-        from training import engine, row_engine
-        from training.recipe import RowRecipe, load
-    chosen = load(recipe)
-    changes = {key: value for key, value in (("epochs", epochs), ("seed", seed)) if value is not None}
-    chosen = chosen.model_copy(update=changes)
-    folder = out or Path("runs") / chosen.name
-    if isinstance(chosen, RowRecipe):
-        best = row_engine.train(chosen, data_dir, folder, threads, start)
-    else:
-        best = engine.train(chosen, data_dir, folder, threads, start)
-    typer.echo(f"best epoch {best.epoch}, validation loss {best.validation_loss:.4f}: {folder / 'best.pt'}")
+        from training import engine
+        from training.digit_task import DigitTask
+        from training.recipe import RowRecipe, find, load
+        from training.row_task import RowTask
+    chosen = load(find(recipe))
+    changes = {"epochs": epochs, "seed": seed, "folder": folder}
+    if folder and isinstance(chosen, RowRecipe):
+        raise ConfigError(f"--folder is for single digits, and {chosen.name} reads rows")
+    chosen = chosen.model_copy(update={key: value for key, value in changes.items() if value is not None})
+    out = out or Path("runs") / chosen.name
+    task = (
+        RowTask(chosen, data_dir, out, start) if isinstance(chosen, RowRecipe) else DigitTask(chosen, data_dir, start)
+    )
+    best = engine.train(task, chosen, out, engine.Run(threads, resume, device, tensorboard))
+    typer.echo(f"best epoch {best.epoch}, validation loss {best.validation_loss:.4f}: {out / 'best.pt'}")
 
 
 def evaluate(
@@ -52,17 +68,54 @@ def evaluate(
         typer.Argument(help="An ONNX file, or a checkpoint (.pt).", show_default="the shipped model"),
     ] = None,
     data_dir: DataDir = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Write a page there, index.html, and its figures as report.json."),
+    ] = None,
+    adversarial: Annotated[
+        bool, typer.Option("--adversarial", help="Attack a checkpoint by changed pixels, FGSM and PGD.")
+    ] = False,
+    attacked: Annotated[int, typer.Option(metavar="N", min=1, help="Attack the first N digits.")] = 2000,
 ) -> None:
     """Accuracy on MNIST's test set, by the code that runs on the box.
 
-    Example: digitd evaluate --data-dir ~/mnist
-    """
-    if model is not None and model.suffix == ".pt":
-        with _training_extra():
-            import torch as _  # noqa: F401
-    from training.evaluate import evaluate_mnist
+    The page has what is mistaken for what, label by label, the worst mistakes, and whether the model
+    is as sure as it is right; of a checkpoint, also where it looked, and its training.
 
-    typer.echo(evaluate_mnist(model, data_dir).table())
+    Example: digitd evaluate runs/mnist/best.pt --report seen/ --adversarial --data-dir ~/mnist
+    """
+    checkpoint = model is not None and model.suffix == ".pt"
+    if adversarial and not checkpoint:
+        raise UsageError(
+            f"--adversarial needs gradients, which {model or 'the shipped model'} has not; "
+            "name a checkpoint, such as runs/mnist/best.pt"
+        )
+    if checkpoint or report is not None:
+        with _training_extra():
+            if report is not None:
+                from training import report as page
+            if checkpoint:
+                import torch as _  # noqa: F401
+    from training import mnist
+    from training.evaluate import evaluate as ask
+    from training.evaluate import model_of
+
+    asked = model_of(model)
+    digits = mnist.load("test", data_dir)
+    if report is not None:
+        page.made(report)  # before the work, not after it
+    found = ask(asked, digits.images, digits.labels, tuple("0123456789"), "MNIST's test set")
+    typer.echo(found.table())
+    if adversarial and asked.network is not None:
+        from training.adversarial import robustness, table
+
+        shares = robustness(asked.network, found.crops[:attacked], found.truth[:attacked])
+        typer.echo(f"\n{table(shares)}")
+    else:
+        shares = ()
+    if report is not None:
+        history = model.with_name("history.jsonl") if checkpoint and model else None
+        typer.echo(f"\n{page.write(report, asked, found, history, shares)}")
 
 
 class _training_extra:

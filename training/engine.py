@@ -1,40 +1,49 @@
-"""The training procedure, from top to bottom: data, network, optimiser, loop, checkpoint.
+"""The training procedure, from top to bottom: network, optimiser, loop, measure, checkpoint.
 
-    digitd train configs/recipes/mnist.toml --data-dir DATA
+    digitd train --recipe mnist --data-dir DATA
 
 writes into the run's folder, by default runs/<recipe's name>:
 
-    best.pt        the averaged weights with the lowest validation loss, and the recipe
+    best.pt        the averaged weights that measured best, and the recipe
     last.pt        those of the last epoch finished
+    epoch-NNN.pt   those of every epoch that the recipe keeps
+    state.pt       all that `--resume` needs to go on as if nothing had happened
     history.jsonl  a line an epoch
     history.png    loss and accuracy over epochs
     metrics.json   what the best epoch reached
 """
 
 import json
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
-from torch.nn import functional
+from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
-from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from edge.arrays import U8
-from edge.errors import ConfigError
-from training import hands, mnist, plots
-from training.calibrate import fit_temperature
-from training.checkpoint import Facts, begin_with, save
-from training.dataset import LABELS, NO_DIGIT, Batches, Samples, origins, stock, validation_samples
-from training.models import DigitNet
-from training.recipe import Recipe
+from edge.errors import ConfigError, DigitdError
+from training import plots
+from training.board import Board
+from training.checkpoint import Facts, load_state, save, save_state
+from training.optimisers import Schedule, optimiser
+from training.recipe import Recipe, RowRecipe
+from training.task import Batch, Measured, Task
+from training.together import Place, place
+
+_WORTH_A_PLOT = 5.0  # seconds an epoch takes; a plot takes half a one
+
+
+class TrainingError(DigitdError):
+    """A run that cannot go on."""
 
 
 @dataclass(frozen=True)
@@ -45,87 +54,185 @@ class Epoch:
     training_loss: float
     validation_loss: float
     validation_accuracy: dict[str, float]  # by kind of sample
+    temperature: float
     seconds: float
 
+    @property
+    def measured(self) -> Measured:
+        return Measured(self.validation_loss, self.validation_accuracy, self.temperature)
 
-def train(
-    recipe: Recipe, data_dir: Path | None, out: Path, threads: int | None = None, start: Path | None = None
-) -> Epoch:
-    """Train by `recipe`, write `out`, and return the best epoch.
 
-    start: a checkpoint whose weights to begin with.
+@dataclass(frozen=True)
+class Run:
+    """resume: go on where the run in the folder was interrupted.
+    device: auto, cpu or cuda. tensorboard: write its files, too.
     """
-    if threads:
-        torch.set_num_threads(threads)
-    torch.manual_seed(recipe.seed)
+
+    threads: int | None = None
+    resume: bool = False
+    device: str = "auto"
+    tensorboard: bool = False
+
+
+def train(task: Task[Batch], recipe: Recipe | RowRecipe, out: Path, run: Run | None = None) -> Epoch:
+    """Train `task.network` by `recipe`, write `out`, and return the best epoch. Raises TrainingError, ConfigError."""
+    run = run or Run()
+    if run.threads:
+        torch.set_num_threads(run.threads)
     out.mkdir(parents=True, exist_ok=True)
+    with place(run.device) as here, Board(out if run.tensorboard and here.first else None) as board:
+        return _Training(task, recipe, out, run, here, board).best_epoch()
 
-    digits = mnist.load("train", data_dir)
-    chosen, held_out = mnist.split_by_writer(digits, recipe.validation, recipe.seed)
-    foreign, foreign_out = hands.split(hands.load(data_dir) if recipe.mix.hands else [], recipe.validation, recipe.seed)
-    batches = Batches(chosen, stock(chosen, foreign, recipe, seed=1), recipe)
-    validation = validation_samples(held_out, foreign_out, recipe)
-    data = origins(chosen, foreign, recipe)
 
-    network = DigitNet(len(LABELS), width=recipe.network.width, dropout=recipe.network.dropout)
-    begin_with(network, start)
-    begun = deepcopy(network)
-    network.to(memory_format=torch.channels_last)
-    averaged = AveragedModel(network, avg_fn=follow(recipe.optimiser.average), use_buffers=True)
-    optimiser = torch.optim.AdamW(network.parameters(), recipe.optimiser.rate, weight_decay=recipe.optimiser.decay)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser,
-        recipe.optimiser.rate,
-        total_steps=len(batches),
-        pct_start=recipe.optimiser.warm_up,
-    )
+class _Training:
+    def __init__(
+        self, task: Task[Batch], recipe: Recipe | RowRecipe, out: Path, run: Run, here: Place, board: Board
+    ) -> None:
+        self.task, self.recipe, self.out, self.here, self.board = task, recipe, out, here, board
+        asked = recipe.optimiser
+        network = task.network.to(here.device, memory_format=torch.channels_last)
+        self.begun = deepcopy(network)
+        self.network, self.shared = network, here.shared(network)
+        self.averaged = AveragedModel(network, avg_fn=follow(asked.average), use_buffers=True)
+        self.optimiser = optimiser(network, asked)
+        steps = [-(-task.steps(epoch) // asked.accumulate) for epoch in range(1, recipe.epochs + 1)]
+        self.schedule = Schedule(self.optimiser, asked, steps)
+        self.scaler = torch.amp.GradScaler(here.device.type, enabled=asked.precision == "float16")
+        self.history: list[Epoch] = []
+        if run.resume:
+            self._resume()
+        else:
+            torch.manual_seed(recipe.seed + here.rank)
 
-    weights = torch.ones(len(LABELS))
-    weights[NO_DIGIT] = recipe.reject_weight
+    def best_epoch(self) -> Epoch:
+        first = len(self.history) + 1
+        batches = self.task.batches(first) if first <= self.recipe.epochs else iter(())
+        for number in range(first, self.recipe.epochs + 1):
+            if self._stopped_early():
+                break
+            began = time.perf_counter()
+            training_loss = self._learn(number, batches)
+            found = between(self.averaged.module, self.begun, self.recipe.optimiser.begun)
+            measured = self._measured(found)
+            epoch = Epoch(
+                number,
+                training_loss,
+                measured.loss,
+                measured.accuracies,
+                measured.temperature,
+                time.perf_counter() - began,
+            )
+            self.schedule.epoch(measured.loss)
+            self.history.append(epoch)
+            if self.here.first:
+                self._write(epoch, found)
+        if self.here.first:
+            plots.history(self.history, self.out / "history.png")
+        return self._best()
 
-    # Started afresh, not forked: a fork of a process in which OpenCV has run threads hangs.
-    loader = iter(
-        DataLoader(batches, batch_size=None, num_workers=2, prefetch_factor=8, multiprocessing_context="spawn")
-    )
-    best: Epoch | None = None
-    history: list[Epoch] = []
-    (out / "history.jsonl").unlink(missing_ok=True)
-    for number in range(1, recipe.epochs + 1):
-        began = time.perf_counter()
-        loss_sum = 0.0
-        network.train()
-        steps = islice(loader, batches.per_epoch)
-        name = f"epoch {number}/{recipe.epochs}"
-        with tqdm(steps, name, batches.per_epoch, unit="batch", dynamic_ncols=True) as progress:
-            for crops, labels in progress:
-                loss = functional.nll_loss(network(crops), labels, weights)
-                optimiser.zero_grad()
-                loss.backward()
-                optimiser.step()
-                schedule.step()
-                averaged.update_parameters(network)
-                loss_sum += loss.item()
-                progress.set_postfix(loss=f"{loss.item():.3f}")
-        found = between(averaged.module, begun, recipe.optimiser.begun)
-        losses, accuracies, temperature = _measure(found, validation)
-        epoch = Epoch(number, loss_sum / batches.per_epoch, losses, accuracies, time.perf_counter() - began)
-        facts = Facts(number, temperature, accuracies, data)
-        history.append(epoch)
-        with (out / "history.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(asdict(epoch)) + "\n")
-        save(out / "last.pt", found, recipe, facts)
-        if best is None or epoch.validation_loss < best.validation_loss:
-            best = epoch
+    def _learn(self, number: int, batches: Iterator[Batch]) -> float:
+        """One epoch. Returns its mean loss."""
+        asked, count = self.recipe.optimiser, self.task.steps(number)
+        self.task.learning(self.shared)
+        losses = 0.0
+        name = f"epoch {number}/{self.recipe.epochs}"
+        shown = tqdm(islice(batches, count), name, count, unit="batch", dynamic_ncols=True, disable=not self.here.first)
+        for index, batch in enumerate(shown, 1):
+            loss = self._loss(batch)
+            value = loss.item()
+            if not math.isfinite(value):
+                raise TrainingError(
+                    f"{self.recipe.name}: the loss is {value} at batch {index} of epoch {number}; "
+                    "lower optimiser.rate or optimiser.clip in the recipe"
+                )
+            self.scaler.scale(loss / asked.accumulate).backward()
+            if index % asked.accumulate == 0 or index == count:
+                self._step()
+            losses += value
+            shown.set_postfix(loss=f"{value:.3f}")
+        return losses / count
+
+    def _loss(self, batch: Batch) -> Tensor:
+        """In the recipe's precision."""
+        part = self.task.part(batch, self.here.rank, self.here.world)
+        precision = getattr(torch, self.recipe.optimiser.precision)
+        with torch.autocast(self.here.device.type, precision, enabled=precision != torch.float32):
+            return self.task.loss(self.shared, part)
+
+    def _step(self) -> None:
+        self.scaler.unscale_(self.optimiser)
+        nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.optimiser.clip)
+        self.scaler.step(self.optimiser)
+        self.scaler.update()
+        self.optimiser.zero_grad()
+        self.schedule.step()
+        self.averaged.update_parameters(self.network)
+
+    def _measured(self, found: nn.Module) -> Measured:
+        """By the first process, and told to all, so that all stop alike."""
+        return self.here.agreed(self.task.measure(found) if self.here.first else None)
+
+    def _write(self, epoch: Epoch, found: nn.Module) -> None:
+        task, recipe, out = self.task, self.recipe, self.out
+        facts = Facts(epoch.epoch, epoch.temperature, epoch.validation_accuracy, task.data, task.labels)
+        if self._best() is epoch:
             save(out / "best.pt", found, recipe, facts)
+        if recipe.keep_every and epoch.epoch % recipe.keep_every == 0:
+            save(out / f"epoch-{epoch.epoch:03d}.pt", found, recipe, facts)
+        save(out / "last.pt", found, recipe, facts)
+        lines = "".join(json.dumps(asdict(line)) + "\n" for line in self.history)
+        (out / "history.jsonl").write_text(lines, encoding="utf-8")
+        (out / "metrics.json").write_text(json.dumps(asdict(self._best()), indent=2) + "\n", encoding="utf-8")
+        if epoch.seconds > _WORTH_A_PLOT:
+            plots.history(self.history, out / "history.png")
+        self.board.epoch(epoch, self.optimiser.param_groups[0]["lr"])
         tqdm.write(
-            f"epoch {number}: loss {epoch.training_loss:.4f}, validation {epoch.validation_loss:.4f}, "
-            + ", ".join(f"{kind} {share:.2%}" for kind, share in accuracies.items())
+            f"epoch {epoch.epoch}: loss {epoch.training_loss:.4f}, validation {epoch.validation_loss:.4f}, "
+            + ", ".join(f"{kind} {share:.2%}" for kind, share in epoch.validation_accuracy.items())
         )
-        plots.history(history, out / "history.png")
-    if best is None:
-        raise ConfigError("the recipe asks for no epochs; set epochs to 1 or more")
-    (out / "metrics.json").write_text(json.dumps(asdict(best), indent=2) + "\n", encoding="utf-8")
-    return best
+        # Last, so that a run interrupted before goes on from the epoch before, whose files it then writes anew.
+        save_state(out / "state.pt", self._state())
+
+    def _best(self) -> Epoch:
+        best = self.history[0]
+        for epoch in self.history[1:]:
+            if self.task.better(epoch.measured, best.measured):
+                best = epoch
+        return best
+
+    def _stopped_early(self) -> bool:
+        patience = self.recipe.patience
+        return bool(patience and self.history and len(self.history) - self._best().epoch >= patience)
+
+    def _parts(self) -> dict[str, Any]:
+        """All that changes while a run goes on, but for the history and chance."""
+        return {
+            "network": self.network,
+            "averaged": self.averaged,
+            "begun": self.begun,
+            "optimiser": self.optimiser,
+            "schedule": self.schedule,
+            "scaler": self.scaler,
+        }
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "recipe": self.recipe.model_dump_json(),
+            "history": [asdict(epoch) for epoch in self.history],
+            "chance": torch.get_rng_state(),
+            **{name: part.state_dict() for name, part in self._parts().items()},
+        }
+
+    def _resume(self) -> None:
+        state = load_state(self.out / "state.pt", self.recipe)
+        try:
+            for name, part in self._parts().items():
+                part.load_state_dict(state[name])
+            self.history = [Epoch(**epoch) for epoch in state["history"]]
+            torch.set_rng_state(state["chance"])
+        except (LookupError, TypeError, ValueError, RuntimeError) as error:
+            path = self.out / "state.pt"
+            raise ConfigError(f"{path}: cannot be gone on with ({error}); begin without --resume") from None
 
 
 def follow(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
@@ -139,7 +246,7 @@ def follow(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
     return update
 
 
-def between(network: torch.nn.Module, begun: torch.nn.Module, share: float) -> torch.nn.Module:
+def between(network: nn.Module, begun: nn.Module, share: float) -> nn.Module:
     """The network whose weights are `share` of `begun`'s and the rest of `network`'s."""
     mixed = deepcopy(network)
     weights = begun.state_dict()
@@ -153,20 +260,9 @@ def between(network: torch.nn.Module, begun: torch.nn.Module, share: float) -> t
 
 
 @torch.no_grad()
-def log_probs(network: torch.nn.Module, crops: U8) -> np.ndarray:
-    """float32 [N, K] for crops uint8 [N, 28, 28]."""
+def log_probs(network: nn.Module, crops: U8) -> np.ndarray:
+    """float32 [N, K] for crops uint8 [N, S, S] or [N, S, S, C]."""
     network.eval()
-    parts: list[Tensor] = [network(torch.from_numpy(crops[i : i + 1024])) for i in range(0, len(crops), 1024)]
-    return torch.cat(parts).numpy()
-
-
-def _measure(network: torch.nn.Module, samples: dict[str, Samples]) -> tuple[float, dict[str, float], float]:
-    """Mean loss over all kinds of samples, each kind counting the same; each kind's accuracy; the temperature."""
-    losses, accuracies, outs = [], {}, []
-    for kind, (crops, labels) in samples.items():
-        out = log_probs(network, crops)
-        losses.append(-out[np.arange(len(labels)), labels].mean())
-        accuracies[kind] = float((out.argmax(1) == labels).mean())
-        outs.append(out)
-    truth = np.concatenate([labels for _, labels in samples.values()])
-    return float(np.mean(losses)), accuracies, fit_temperature(np.concatenate(outs), truth)
+    device = next(network.parameters()).device
+    parts = (torch.from_numpy(crops[i : i + 1024]) for i in range(0, len(crops), 1024))
+    return torch.cat([network(part.to(device)).cpu() for part in parts]).numpy()

@@ -25,7 +25,7 @@ def refused(done, *words):
 def test_training_by_a_wrong_recipe_is_refused_in_one_line(digitd, tmp_path):
     recipe = tmp_path / "wrong.toml"
     recipe.write_text('name = "x"\n[mix]\nmnits = 3\n')
-    refused(digitd("train", recipe, cwd=tmp_path), recipe, "mix.mnits")
+    refused(digitd("train", "--recipe", recipe, cwd=tmp_path), recipe, "mix.mnits")
     assert [path.name for path in tmp_path.iterdir()] == ["wrong.toml"]
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from edge.imaging.normalise import normalise
 from training.dataset import (
@@ -18,7 +19,7 @@ from training.dataset import (
 )
 from training.hands import Hands
 from training.mnist import Mnist
-from training.recipe import Mix, Recipe
+from training.recipe import Mix, Network, Recipe
 from training.synth.strokes import HandStyle, draw_hand
 
 MIX = Mix(mnist=16, strokes=3, hands=2, parts=4, pairs=2, marks=3, lines=1)
@@ -72,12 +73,13 @@ def test_a_batch_is_mixed_as_the_recipe_says(batches, pool):
 
 
 def test_each_epoch_shows_every_digit_once_but_for_a_remainder(digits, batches):
-    assert batches.per_epoch == 70 // 16 and len(batches) == RECIPE.epochs * batches.per_epoch
+    count = batches.in_epoch(1)
+    assert count == 70 // 16 and len(batches) == RECIPE.epochs * count
     known = {image.tobytes(): i for i, image in enumerate(digits.images)}
     orders = []
     for epoch in range(2):
         seen = []
-        for step in range(epoch * batches.per_epoch, (epoch + 1) * batches.per_epoch):
+        for step in range(epoch * count, (epoch + 1) * count):
             crops, labels = batches[step]
             numbers = [known[crop.tobytes()] for crop in crops[: MIX.mnist].numpy()]
             assert labels[: MIX.mnist].tolist() == digits.labels[numbers].tolist()
@@ -85,6 +87,22 @@ def test_each_epoch_shows_every_digit_once_but_for_a_remainder(digits, batches):
         assert len(seen) == len(set(seen)) == 64
         orders.append(seen)
     assert orders[0] != orders[1]
+
+
+def test_batches_may_grow_as_the_run_goes_on(digits, pool):
+    batches = Batches(digits, pool, RECIPE.model_copy(update={"epochs": 6, "growth": (1, 2, 4)}))
+    assert [batches.in_epoch(epoch) for epoch in range(1, 7)] == [4, 4, 2, 2, 1, 1]
+    assert [len(batches[step][0]) // MIX.total for step in range(len(batches))] == [1] * 8 + [2] * 4 + [4] * 2
+    seen = {crop.tobytes() for step in (8, 9) for crop in batches[step][0][: 2 * MIX.mnist].numpy()}
+    assert len(seen) == 64
+
+
+@pytest.mark.parametrize(("size", "channels"), [(20, 1), (40, 3)])
+def test_crops_come_in_the_size_and_channels_of_the_network(digits, pool, size, channels):
+    network = Network(size=size, channels=channels)
+    crops, _ = Batches(digits, pool, RECIPE.model_copy(update={"network": network}))[0]
+    assert crops.shape[1:] == ((size, size) if channels == 1 else (size, size, channels))
+    assert crops.dtype == torch.uint8 and crops.float().std() > 10
 
 
 def test_the_same_step_gives_the_same_batch_and_another_another(digits, pool):

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.xdist_group("tiny run")
 
 def test_a_run_writes_checkpoints_history_plot_and_metrics(tiny_run):
     names = {path.name for path in tiny_run.out.iterdir()}
-    assert names == {"best.pt", "last.pt", "history.jsonl", "history.png", "metrics.json"}
+    assert names == {"best.pt", "last.pt", "state.pt", "history.jsonl", "history.png", "metrics.json"}
     assert (tiny_run.out / "history.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
     epochs = [json.loads(line) for line in (tiny_run.out / "history.jsonl").read_text().splitlines()]
     assert [epoch["epoch"] for epoch in epochs] == [1, 2]
@@ -193,7 +193,7 @@ def test_evaluation_counts_what_the_network_says(tiny_run, taken_for_mnist):
 
 
 def test_between_two_networks_lie_weights_and_running_means_in_their_shares() -> None:
-    begun, found = DigitNet(11, 4, 0.0), DigitNet(11, 4, 0.0)
+    begun, found = DigitNet(11, width=4, dropout=0.0), DigitNet(11, width=4, dropout=0.0)
     for network in (begun, found):
         network.train()(torch.randint(0, 256, (8, 28, 28), dtype=torch.uint8))
     mixed = engine.between(found, begun, 0.25).state_dict()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from edge.errors import ConfigError
-from training.recipe import Recipe, RowRecipe, Writers, load
+from training.recipe import Recipe, RowRecipe, Writers, find, load
 
 ROOT = Path(__file__).parents[2]
 RECIPES = ROOT / "configs" / "recipes"
@@ -45,6 +45,20 @@ def test_what_a_recipe_does_not_say_is_as_the_defaults_are(tmp_path: Path) -> No
         ('name = "x"\n[network]\ndropout = "half"', "network.dropout"),
         ('name = "x"\n[optimiser]\nrate = 0', "optimiser.rate"),
         ('name = "x"\nmix = 3', "mix"),
+        ('name = "x"\n[network]\nfamily = "resnet"', "network.family"),
+        ('name = "x"\n[network]\nfamily = "mlp"\nwidth = 3', "network.width"),
+        ('name = "x"\n[network]\nsize = 8', "network.size"),
+        ('name = "x"\n[network]\nchannels = 2', "network.channels"),
+        ('name = "x"\n[optimiser]\nkind = "lion"', "optimiser.kind"),
+        ('name = "x"\n[optimiser]\nschedule = "steps"', "optimiser.schedule"),
+        ('name = "x"\n[optimiser]\naverage = 1', "optimiser.average"),
+        ('name = "x"\n[loss]\nkind = "distillation"', "loss"),
+        ('name = "x"\n[loss]\nteacher = "digits.onnx"', "loss"),
+        ('name = "x"\n[adversarial]\nepsilon = 2', "adversarial.epsilon"),
+        ('name = "x"\n[augment]\nrotate = 2', "augment.rotate"),
+        ('name = "x"\n[augment]\nrotation = 270', "augmentation.rotation"),
+        ('name = "x"\ngrowth = [0]', "growth.0"),
+        ('name = "x"\npatience = 0', "patience"),
         ("epochs = 3", "name"),
         ('name = "../elsewhere"', "name"),
         ('name = ""', "name"),
@@ -99,6 +113,35 @@ def test_a_kind_of_writer_that_came_later_leaves_the_hash_of_recipes_without_it_
     assert RowRecipe.model_validate_json(plain.model_dump_json()) == plain
     half = plain.model_copy(update={"optimiser": plain.optimiser.model_copy(update={"begun": 0.5})})
     assert half.sha256 != plain.sha256 and RowRecipe.model_validate_json(half.model_dump_json()) == half
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        'growth = [1, 2]\npatience = 3\nkeep_every = 2\nfolder = "letters"',
+        '[network]\nfamily = "mlp"\nhidden = [30, 20]',
+        "[network]\nsize = 32\nchannels = 3",
+        '[optimiser]\nkind = "sgd"\nschedule = "step"\nevery = 3\nclip = 1.0\naccumulate = 2\nprecision = "bfloat16"',
+        '[loss]\nkind = "hybrid"\nsmoothing = 0.1',
+        "[augment]\nrotation = 10\nelastic = 0.5",
+        "[adversarial]\nshare = 0.5",
+    ],
+)
+def test_what_a_recipe_says_changes_its_hash_and_comes_back_from_a_checkpoint(tmp_path: Path, more: str) -> None:
+    plain, asked = load(written(tmp_path, 'name = "x"')), load(written(tmp_path, f'name = "x"\n{more}'))
+    assert asked.sha256 != plain.sha256
+    assert Recipe.model_validate_json(asked.model_dump_json()) == asked
+
+
+def test_recipes_are_found_by_name_and_files_by_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert find("lenet5") == RECIPES / "lenet5.toml"
+    path = written(tmp_path, 'name = "x"')
+    assert find(str(path)) == path
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "lenet5").write_text('name = "mine"')
+    assert load(find("lenet5")).name == "mine"
+    with pytest.raises(ConfigError, match=r"nothing: recipe cannot be read .* there are .*digitcnn"):
+        load(find("nothing"))
 
 
 @pytest.mark.parametrize("card", sorted((ROOT / "edge" / "models").glob("*.md")), ids=lambda path: path.name)

@@ -4,12 +4,13 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
 from edge.engine import EngineConfig
 from edge.errors import ConfigError
 from edge.sequence import STEP, RowModel
 from export.onnx_file import export_onnx
-from training import checkpoint, mnist, row_dataset, row_engine
+from training import checkpoint, engine, mnist, row_dataset, row_task
 from training.confidence import calibration_error, fitted
 from training.recipe import RowRecipe, Writers
 
@@ -41,17 +42,17 @@ def run(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(mnist, "load", lambda *_, **__: digits)
         whole = row_dataset.validation
-        patch.setattr(row_engine, "validation", lambda recipe, data: whole(recipe, data, 20))
-        row_engine.train(RECIPE, None, out / "run", threads=1)
+        patch.setattr(row_task, "validation", lambda recipe, data: whole(recipe, data, 20))
+        engine.train(row_task.RowTask(RECIPE, None, out / "run"), RECIPE, out / "run", engine.Run(threads=1))
         patch.setattr(row_dataset, "validation", lambda recipe, data, count: whole(recipe, data, 12))
-        exported = export_onnx(out / "run" / "best.pt", out / "rows.onnx", None)
+        (exported,) = export_onnx(out / "run" / "best.pt", out / "rows.onnx", None)
     return out, exported
 
 
 def test_a_run_leaves_its_stock_its_history_and_checkpoints(run):
     folder = run[0] / "run"
     names = {path.name for path in folder.iterdir()}
-    assert names == {"best.pt", "last.pt", "history.jsonl", "history.png", "metrics.json", "strips"}
+    assert names == {"best.pt", "last.pt", "state.pt", "history.jsonl", "history.png", "metrics.json", "strips"}
     epochs = [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
     assert [epoch["epoch"] for epoch in epochs] == [1, 2]
     assert epochs[1]["training_loss"] < epochs[0]["training_loss"]
@@ -83,7 +84,7 @@ def test_an_epoch_shows_every_strip_once_and_can_be_repeated(run):
 
 def test_the_file_says_what_the_checkpoint_says_for_strips_of_any_width(run):
     out, exported = run
-    assert exported.test == "rows of held-out writers" and exported.farthest < 1e-3
+    assert list(exported.accuracies) == ["rows of held-out writers"] and exported.farthest < 1e-3
     model = RowModel(out / "rows.onnx", EngineConfig("cpu"))
     assert model.card.name == "tiny-rows" and model.card.labels == row_dataset.LABELS
     for width in (8, 40, 1024):
@@ -94,7 +95,22 @@ def test_the_file_says_what_the_checkpoint_says_for_strips_of_any_width(run):
 
 def test_a_run_begins_with_another_runs_weights_but_not_with_a_digit_models(run, tmp_path, tiny_run):
     with pytest.raises(ConfigError, match="another kind or width"):
-        row_engine.train(RECIPE.model_copy(update={"strips": 1}), None, tmp_path, 1, tiny_run.out / "best.pt")
+        row_task.RowTask(RECIPE, None, tmp_path, tiny_run.out / "best.pt")
+    assert not list(tmp_path.iterdir())  # said before the strips were made
+    network = checkpoint.row_net_of(RECIPE)
+    checkpoint.begin_with(network, run[0] / "run" / "best.pt")
+    learnt, _, _ = checkpoint.load(run[0] / "run" / "best.pt")
+    assert all(torch.equal(a, b) for a, b in zip(network.parameters(), learnt.parameters(), strict=True))
+
+
+def test_a_batch_is_parted_among_processes_with_its_texts():
+    texts = ["12", "", "3", "456"]
+    batch = row_dataset.padded([(np.full((32, 40), i, np.uint8), text) for i, text in enumerate(texts)])
+    task = object.__new__(row_task.RowTask)
+    parts = [task.part(batch, rank, 2) for rank in range(2)]
+    assert [part.strips[:, 0, 0].tolist() for part in parts] == [[0, 2], [1, 3]]
+    assert [part.labels.tolist() for part in parts] == [[2, 3, 4], [5, 6, 7]]
+    assert [part.lengths.tolist() for part in parts] == [[2, 1], [0, 3]]
 
 
 def test_confidence_is_fitted_to_the_share_that_is_right():

@@ -1,0 +1,74 @@
+"""Whole rows by CTC: what a recipe of `reads = "rows"` trains.
+
+Beside what `training.engine` writes into the run's folder stands strips/: the stock, which the next run of the same
+recipe takes as it is. Delete it after a change to what makes strips.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from edge.sequence import best_path
+from training.checkpoint import begin_with, row_net_of
+from training.recipe import RowRecipe
+from training.row_dataset import LABELS, Batch, Strip, bank, batches, by_width, padded, per_epoch, stock, validation
+from training.task import Measured, Task
+
+
+class RowTask(Task[Batch]):
+    def __init__(self, recipe: RowRecipe, data_dir: Path | None, out: Path, start: Path | None = None) -> None:
+        """out: the run's folder; start: a checkpoint whose weights to begin with."""
+        self.recipe, self.labels, self.network = recipe, LABELS, row_net_of(recipe)
+        begin_with(self.network, start)
+        self.strips = stock(recipe, data_dir, out / "strips")
+        self.held_out = validation(recipe, data_dir)
+        _, self.data = bank(recipe, data_dir, held_out=False)
+
+    def steps(self, epoch: int) -> int:
+        return per_epoch(self.strips, self.recipe)
+
+    def batches(self, epoch: int) -> Iterator[Batch]:
+        for number in range(epoch, self.recipe.epochs + 1):
+            yield from batches(self.strips, self.recipe, number)
+
+    def part(self, batch: Batch, rank: int, world: int) -> Batch:
+        texts = batch.labels.split(batch.lengths.tolist())
+        return Batch(
+            batch.strips[rank::world], torch.cat([*texts[rank::world], batch.labels[:0]]), batch.lengths[rank::world]
+        )
+
+    def loss(self, network: nn.Module, batch: Batch) -> Tensor:
+        return ctc_loss(network(batch.strips.to(next(network.parameters()).device)), batch)
+
+    def measure(self, network: nn.Module) -> Measured:
+        loss, right = measure(network, self.held_out)
+        return Measured(loss, {"rows": right})
+
+    def better(self, one: Measured, other: Measured) -> bool:
+        """By rows read rightly: that is what the box is asked for."""
+        return one.accuracies["rows"] > other.accuracies["rows"]
+
+
+def ctc_loss(log_probs: Tensor, batch: Batch) -> Tensor:
+    """Mean over the batch's texts, each by its length. log_probs: float32 [N, T, K]."""
+    steps = torch.full((log_probs.shape[0],), log_probs.shape[1])
+    log_probs, labels = log_probs.float().transpose(0, 1), batch.labels.to(log_probs.device)
+    return functional.ctc_loss(log_probs, labels, steps, batch.lengths, zero_infinity=True)
+
+
+@torch.no_grad()
+def measure(network: nn.Module, strips: list[Strip]) -> tuple[float, float]:
+    """Mean loss, and the share of rows that the likeliest labels spell exactly."""
+    network.eval()
+    device = next(network.parameters()).device
+    losses, right = [], 0
+    for chosen in by_width(strips, 100):
+        batch = padded([strips[i] for i in chosen])
+        log_probs = network(batch.strips.to(device))
+        losses.append(float(ctc_loss(log_probs, batch)) * len(chosen))
+        for i, steps in zip(chosen, log_probs.cpu().numpy(), strict=True):
+            right += "".join(LABELS[label] for label in best_path(steps).labels) == strips[i][1]
+    return sum(losses) / len(strips), right / len(strips)
