@@ -24,8 +24,12 @@ CLI = ROOT / "docs" / "cli.md"
 TEXTS = (ROOT / "README.md", ROOT / "docs" / "results.md")
 FIGURES = ROOT / "benchmarks" / "accuracy.json"
 
-COMMANDS = ("read", "live", "run", "config", "service", "doctor", "train", "evaluate", "export")
-GROUPS = {"config": ("check", "show", "default", "schema"), "service": ("install", "status", "uninstall")}
+COMMANDS = ("read", "live", "run", "model", "config", "service", "doctor", "train", "evaluate", "export")
+GROUPS = {
+    "model": ("list", "promote", "rollback"),
+    "config": ("check", "show", "default", "schema"),
+    "service": ("install", "status", "uninstall"),
+}
 WIDTH = 80  # columns of the help, whatever the terminal
 
 OUTPUT_BLOCK = re.compile(r"<!-- output: (digitd .+?) -->\n```text\n.*?```\n", re.DOTALL)

@@ -1,5 +1,6 @@
 """What the daemon is made of, as its configuration wants it."""
 
+import logging
 import os
 from collections.abc import Collection
 from pathlib import Path
@@ -16,6 +17,8 @@ from edge.outbox import Outbox
 from edge.reader import Reader
 from edge.sinks import Sink, open_sink
 from edge.watch import ALTERNATIVES
+
+log = logging.getLogger(__name__)
 
 _SAMPLE = Path(__file__).parent / "samples" / "four-digits.png"
 
@@ -42,7 +45,10 @@ def warm_reader(config: Config) -> Reader:
     """A reader that has read once, so that the first frame is not the slow one. Raises ModelError, ProviderError."""
     wanted = config.model
     cv2.setNumThreads(wanted.threads)
-    reader = models_of(config).reader(EngineConfig(wanted.provider, wanted.threads))
+    models = models_of(config)
+    reader = models.reader(EngineConfig(wanted.provider, wanted.threads))
+    files = models.chosen()
+    log.info("reads with %s: digits %s, rows %s", reader.name, files.digits or "as shipped", files.rows or "as shipped")
     sample = cv2.imread(str(_SAMPLE))
     if sample is not None:
         reader.read(u8(sample), ALTERNATIVES)

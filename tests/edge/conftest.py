@@ -88,7 +88,8 @@ def model_file(tmp_path: Path, card: ModelCard) -> Callable[..., Path]:
     """
 
     def make(
-        name: str = "tiny.onnx",
+        file: str = "tiny.onnx",
+        /,
         *,
         metadata: str | None = "",
         side: int = 28,
@@ -117,7 +118,7 @@ def model_file(tmp_path: Path, card: ModelCard) -> Callable[..., Path]:
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
         if metadata is not None:
             helper.set_model_props(model, {KEY: metadata or changed.to_json()})
-        path = tmp_path / name
+        path = tmp_path / file
         onnx.save(model, path)
         return path
 

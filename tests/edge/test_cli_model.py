@@ -192,7 +192,7 @@ def test_the_daemon_takes_on_what_was_promoted_when_it_is_reloaded(
     service.ready()
 
     def shown(number: int, sample: str) -> None:
-        for name in "12":
+        for name in "1234":
             put(pictures, sample, f"{number}{name}.png")
 
     shown(1, "four-digits.png")

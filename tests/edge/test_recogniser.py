@@ -14,7 +14,7 @@ from onnx import TensorProto
 from edge.engine import LARGEST_FILE, EngineConfig, cuda_missing
 from edge.errors import ModelError, ProviderError
 from edge.imaging.normalise import PREPROCESSING
-from edge.recogniser import Recogniser, default_model
+from edge.recogniser import Recogniser, Tuned, default_model
 
 CPU = EngineConfig("cpu", threads=1)
 
@@ -102,6 +102,48 @@ def test_threads_are_those_asked_for_and_do_not_spin(model_file):
     options = Recogniser(model_file(), EngineConfig("cpu", spinning=True))._engine._session.get_session_options()
     assert options.intra_op_num_threads == len(os.sched_getaffinity(0))
     assert options.get_session_config_entry("session.intra_op.allow_spinning") == "1"
+
+
+@pytest.mark.parametrize("above", [0.0, 0.5, 0.6, 0.9, 1.0])
+def test_a_tuned_models_answer_is_taken_where_it_is_at_least_so_sure(above, model_file):
+    base, tuned = model_file("base.onnx"), model_file("tuned.onnx", seed=1, temperature=2.0)
+    crops = crops_of(60)
+    theirs, ours = (Recogniser(path, CPU).log_probs(crops) for path in (base, tuned))
+    sure = np.exp(ours.max(1)) >= above
+    assert above not in (0.5, 0.6) or 5 < sure.sum() < 55
+    out = Tuned(base, tuned, above, CPU).log_probs(crops)
+    assert out.dtype == np.float32
+    assert out == pytest.approx(np.where(sure[:, None], ours, theirs), abs=1e-4)
+
+
+def test_a_base_and_its_tuned_model_answer_for_the_base(model_file):
+    base, tuned = model_file("base.onnx"), model_file("tuned.onnx", name="mine", seed=1)
+    pair, alone = Tuned(base, tuned, engine=CPU), Recogniser(base, CPU)
+    assert (pair.reject, pair.providers, pair.note) == (alone.reject, alone.providers, alone.note)
+    assert pair.card == dataclasses.replace(alone.card, name="tiny with mine")
+    assert pair.log_probs(np.zeros((0, 28, 28), np.uint8)).shape == (0, 11)
+
+
+def test_a_model_with_itself_for_its_tuned_one_answers_as_it_does_alone():
+    crops = crops_of(40)
+    assert Tuned(None, default_model(), 0.5, CPU).log_probs(crops) == pytest.approx(
+        Recogniser(None, CPU).log_probs(crops), abs=1e-4
+    )
+
+
+@pytest.mark.parametrize("labels", [tuple("0123456789"), (*"1023456789", "reject"), (*"ABCDEFGHIJ", "reject")])
+def test_a_tuned_model_of_other_labels_is_refused_in_one_line(labels, model_file):
+    base, tuned = model_file("base.onnx"), model_file("tuned.onnx", labels=labels)
+    with pytest.raises(ModelError) as caught:
+        Tuned(base, tuned, engine=CPU)
+    said = str(caught.value)
+    assert said.startswith(f"{tuned}: ") and str(base) in said and "same order" in said and "\n" not in said
+
+
+@pytest.mark.parametrize("above", [-0.1, 1.1, float("nan")])
+def test_how_sure_a_tuned_model_has_to_be_is_a_probability(above, model_file):
+    with pytest.raises(ValueError, match="tuned_above"):
+        Tuned(None, model_file(), above)
 
 
 def test_a_missing_model_file_is_one_line(tmp_path):

@@ -111,6 +111,13 @@ class Box:
     def journal(self) -> str:
         return self.sh("journalctl -u digitd -o cat --no-pager --all")
 
+    def until_said(self, what: str, times: int = 1, timeout: float = 30.0) -> None:
+        """Waits until its journal has it so many times."""
+        deadline = time.monotonic() + timeout
+        while self.journal().count(what) < times:
+            assert time.monotonic() < deadline, f"{what!r} is not in\n{self.journal()}"
+            time.sleep(0.1)
+
     def entries(self) -> list[dict[str, str]]:
         lines = self.sh("journalctl -u digitd -o json --no-pager --all").splitlines()
         return [json.loads(line) for line in lines]
@@ -172,7 +179,7 @@ def test_it_is_ready_soon_and_does_not_wait_for_the_camera(box: Box, record_prop
 def test_the_default_configuration_starts_without_a_word_of_warning(box: Box) -> None:
     box.run_default()
     said = [entry["MESSAGE"] for entry in box.entries() if entry["SYSLOG_IDENTIFIER"] == "digitd"]
-    log, events = ("ready: ", "desk: "), re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z  desk  ")
+    log, events = ("reads with ", "ready: ", "desk: "), re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z  desk  ")
     assert said and all(line.startswith(log) or events.match(line) for line in said), said
 
 
@@ -225,6 +232,21 @@ def test_a_reload_puts_the_new_file_to_work_in_the_same_process(box: Box) -> Non
     box.until("StatusText", "door")
     assert (box.shown("MainPID"), box.shown("NRestarts")) == (process, "0")
     box.until("ActiveState", "^active$")
+
+
+def test_a_model_that_root_promotes_is_the_services_after_a_reload_until_it_is_taken_back(box: Box) -> None:
+    digitd, folder = "umask 077; /opt/digitd/bin/digitd model", "--folder /var/lib/digitd/models"
+    shipped, mine = "/opt/digitd-source/edge/models/digits.onnx", "/root/mine.onnx"
+    box.fresh()
+    box.start()
+    box.sh(f'LC_ALL=C sed \'s/"name": "digits"/"name": "mine.."/\' {shipped} >{mine}; ! cmp -s {shipped} {mine}')
+    box.sh(f"{digitd} promote {mine} {folder}; systemctl reload digitd")
+    box.until_said("digits /var/lib/digitd/models/digits-0001.onnx")
+    box.sh("systemctl restart digitd")
+    box.until_said("digits /var/lib/digitd/models/digits-0001.onnx", times=2)
+    box.sh(f"{digitd} rollback {folder}; systemctl reload digitd")
+    box.until_said("digits as shipped", times=2)
+    box.sh(f"rm -r /var/lib/digitd/models {mine}")
 
 
 def test_a_bad_file_leaves_the_old_one_at_work_and_the_status_says_so(box: Box) -> None:
