@@ -29,14 +29,16 @@ _Z = 1.959964  # standard deviations round the mean that hold 95 % of a normal d
 class Model:
     """A model to be asked.
 
-    labels: what its K answers mean. log_probs: crops uint8 [N, S, S] to float32 [N, K], calibrated by its temperature.
-    network: of a checkpoint; None for a model file, which has no gradients.
+    labels: what its K answers mean. log_probs: crops uint8 [N, S, S] or [N, S, S, C] to float32 [N, K], calibrated by
+    its temperature. network: of a checkpoint; None for a model file, which has no gradients. prepare: crops as
+    `edge.imaging.normalise` gives them to what `log_probs` takes.
     """
 
     name: str
     labels: tuple[str, ...]
     log_probs: Callable[[U8], F32]
     network: "Classifier | None" = None
+    prepare: Callable[[U8], U8] = lambda crops: crops
 
 
 @dataclass(frozen=True)
@@ -192,25 +194,26 @@ def model_of(path: Path | None) -> Model:
         return Model(str(path or "the shipped model"), recogniser.card.labels, recogniser.log_probs)
 
     from training import checkpoint
-    from training.dataset import LABELS
+    from training.dataset import sized
     from training.engine import log_probs
     from training.models import Classifier
+    from training.recipe import Recipe
 
-    network, _, facts = checkpoint.load(path)
-    if not isinstance(network, Classifier):
+    network, recipe, facts = checkpoint.load(path)
+    if not isinstance(network, Classifier) or not isinstance(recipe, Recipe):
         raise ConfigError(f"{path}: reads whole rows, and these are single digits; see `make bench-accuracy`")
 
     def calibrated(crops: U8) -> F32:
         out: F32 = log_probs(network, crops) / np.float32(facts.temperature)
         return out - np.logaddexp.reduce(out, axis=1, keepdims=True)
 
-    return Model(str(path), LABELS, calibrated, network)
+    return Model(str(path), facts.labels, calibrated, network, lambda crops: sized(crops, recipe))
 
 
 def evaluate(model: Model, crops: U8, labels: np.ndarray, names: Sequence[str], data: str) -> Evaluation:
     """Ask `model` for every crop.
 
-    crops: uint8 [N, S, S] or [N, S, S, C], 0 paper to 255 ink; labels: integers [N], indices into `names`, the labels
+    crops: uint8 [N, 28, 28], 0 paper to 255 ink; labels: integers [N], indices into `names`, the labels
     that the data may hold. data: what it is called. Raises ConfigError where there is no crop, or a name that the model
     does not know.
     """
@@ -222,6 +225,7 @@ def evaluate(model: Model, crops: U8, labels: np.ndarray, names: Sequence[str], 
             f"{model.name}: knows no label {unknown[0]!r}, which {data} holds; it knows {', '.join(model.labels)}"
         )
     classes = tuple(model.labels.index(name) for name in names)
+    crops = model.prepare(crops)
     out = np.concatenate([model.log_probs(crops[i : i + 512]) for i in range(0, len(crops), 512)])
     return Evaluation(model.name, data, model.labels, classes, crops, np.array(classes)[labels], out)
 

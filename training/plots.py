@@ -151,7 +151,9 @@ def reliability(bins: Sequence[Bin]) -> bytes:
     above.legend(loc="upper left")
     edges = [one.low for one in bins]
     below.bar(edges, [one.count for one in bins], 1 / len(bins), align="edge", color=_BLUE)
-    below.set(xlabel="confidence", ylabel="answers", yscale="log", ylim=(0.7, None))
+    below.set(xlabel="confidence", ylabel="answers")
+    if filled:
+        below.set(yscale="log", ylim=(0.7, None))
     below.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     return _png(figure)
 

@@ -51,8 +51,8 @@ def write(
     """
     page = _page(model, evaluation, history, attacked)
     figures = json.dumps(as_json(evaluation, attacked), ensure_ascii=False, indent=1, allow_nan=False)
+    made(folder)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         for name, text in (("report.json", figures + "\n"), ("index.html", page)):
             part = folder / f"{name}.part"
             # A name or label may hold what is no text, as a path that is not UTF-8 does.
@@ -61,6 +61,15 @@ def write(
     except OSError as error:
         raise UsageError(f"{folder}: cannot be written ({error.strerror}); name a folder of yours") from None
     return folder / "index.html"
+
+
+def made(folder: Path) -> Path:
+    """The folder, made where it is missing. Raises UsageError where it cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{folder}: no folder can be made there ({error.strerror}); name another") from None
+    return folder
 
 
 def as_json(evaluation: Evaluation, attacked: "Sequence[Attacked]" = ()) -> dict[str, Any]:
