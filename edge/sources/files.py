@@ -73,7 +73,7 @@ def _listed(path: str, recursive: bool) -> Iterator[Found]:
     except OSError as error:
         yield Found(path, f"the folder cannot be listed ({error.strerror}); check its permissions")
         return
-    visible.sort(key=lambda entry: _natural(entry.name))
+    visible.sort(key=lambda entry: natural(entry.name))
     for entry in visible:
         if _suffix(entry.name) in PICTURES | VIDEOS and entry.is_file():
             yield Found(entry.path)
@@ -89,7 +89,7 @@ def _pattern(pattern: str) -> Iterator[Found]:
     known = [path for path in files if _suffix(path) in PICTURES | VIDEOS]
     if not files:
         yield Found(pattern, "the pattern matches no file; check it, and that it is quoted")
-    for path in sorted(known or files, key=_natural):
+    for path in sorted(known or files, key=natural):
         yield Found(path)
 
 
@@ -97,6 +97,7 @@ def _suffix(name: str) -> str:
     return os.path.splitext(name)[1].lower()  # noqa: PTH122
 
 
-def _natural(name: str) -> tuple[list[tuple[int, str]], str]:
+def natural(name: str) -> tuple[list[tuple[int, str]], str]:
+    """What names are sorted by so that 2 comes before 10."""
     parts = re.split(r"([0-9]+)", name.casefold())
     return [(int(part), "") if part.isdecimal() else (0, part) for part in parts], name
