@@ -86,6 +86,8 @@ class Outbox:
         self._said = -SAID_EVERY
         self._unsaid = 0
         self._db: sqlite3.Connection | None = None
+        self._closed = False
+        self._handed = 0  # the highest number that `after` has told
         self._open()
         self._names = set(self.known_sinks)
         with self._transaction() as db:
@@ -112,11 +114,13 @@ class Outbox:
 
     def after(self, sink: str, count: int = 100) -> list[tuple[int, Event]]:
         """The next events that `sink` has not had, with their numbers, in order, `count` at most."""
-        rows = self._rows(
-            "SELECT number, id, kind, source, time, body FROM events "
-            "WHERE number > (SELECT done FROM sinks WHERE name = ?) ORDER BY number LIMIT ?",
-            (sink, count),
-        )
+        with self._lock:
+            rows = self._rows(
+                "SELECT number, id, kind, source, time, body FROM events "
+                "WHERE number > (SELECT done FROM sinks WHERE name = ?) ORDER BY number LIMIT ?",
+                (sink, count),
+            )
+            self._handed = max([self._handed, *(row[0] for row in rows)])
         return [
             (number, Event(id, kind, source, time, json.loads(body))) for number, id, kind, source, time, body in rows
         ]
@@ -155,21 +159,23 @@ class Outbox:
         """These are the sinks from now on: others and their cursors are forgotten, and new ones begin with what comes
         next. Without any nothing is kept but `latest`.
         """
-        wanted = self._names = set(names)
+        wanted = set(names)
         with self._transaction() as db:
-            known = {row[0] for row in db.execute("SELECT name FROM sinks")}
-            db.executemany("DELETE FROM sinks WHERE name = ?", [(name,) for name in known - wanted])
-            row = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'events'").fetchone()
-            end = row[0] if row else 0
-            db.executemany("INSERT INTO sinks (name, done) VALUES (?, ?)", [(name, end) for name in wanted - known])
-            self._forget_delivered(db)
+            self._know(db, wanted)
+        self._names = wanted
 
     def close(self) -> None:
         with self._lock:
-            if self._db is not None:
-                with suppress(sqlite3.Error):
-                    self._db.close()
-                self._db = None
+            self._closed = True
+            self._disconnect()
+
+    def _know(self, db: sqlite3.Connection, wanted: set[str]) -> None:
+        known = {row[0] for row in db.execute("SELECT name FROM sinks")}
+        db.executemany("DELETE FROM sinks WHERE name = ?", [(name,) for name in known - wanted])
+        row = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'events'").fetchone()
+        end = row[0] if row else 0
+        db.executemany("INSERT INTO sinks (name, done) VALUES (?, ?)", [(name, end) for name in wanted - known])
+        self._forget_delivered(db)
 
     # What is dropped
 
@@ -239,8 +245,11 @@ class Outbox:
                 raise
 
     def _connected(self) -> sqlite3.Connection:
-        if self._db is None:
+        if self._closed:
             raise OutboxError(f"{self.path}: the outbox is closed; start digitd again")
+        if self._db is None:
+            self._begin()
+        assert self._db is not None
         return self._db
 
     @contextmanager
@@ -255,10 +264,32 @@ class Outbox:
 
     def _begin_anew(self, why: str) -> None:
         """While running: the sinks stay known, what they had not had lies in the file that is moved aside."""
-        self.close()
+        self._disconnect()
         self._move_aside(why)
+        self._begin()
+
+    def _begin(self) -> None:
+        """A new file, with all its sinks or not at all: without them what comes would be deleted at once. Its numbers
+        go on from those that sinks have been told and may yet say are done.
+        """
         self._open()
-        self.keep_only(self._names)
+        try:
+            with self._transaction() as db:
+                db.execute(
+                    "INSERT INTO sqlite_sequence (name, seq) SELECT 'events', ? "
+                    "WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'events')",
+                    (self._handed,),
+                )
+                self._know(db, self._names)
+        except BaseException:
+            self._disconnect()
+            raise
+
+    def _disconnect(self) -> None:
+        if self._db is not None:
+            with suppress(sqlite3.Error):
+                self._db.close()
+            self._db = None
 
     def _open(self) -> None:
         try:

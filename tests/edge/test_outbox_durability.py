@@ -8,7 +8,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -47,23 +47,78 @@ def test_a_damaged_database_is_moved_aside(path: Path) -> None:
     assert len(list(path.parent.glob("outbox.db.broken-*"))) == 1
 
 
-def test_damage_while_running_costs_one_try(path: Path) -> None:
-    box = outbox(path, "mqtt")
+def damage(box: Outbox) -> None:
+    """As it is open; what was put into it is lost."""
     for _ in range(10):
         box.put([reading("1" * 500) for _ in range(300)])  # more than SQLite's cache holds
     db = box._db
     assert db is not None
     db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     db.execute("PRAGMA shrink_memory")
-    size = path.stat().st_size
-    with path.open("r+b") as file:
+    size = box.path.stat().st_size
+    with box.path.open("r+b") as file:
         file.seek(4096)
         file.write(os.urandom(size - 4096))
+
+
+@contextmanager
+def no_room() -> Iterator[None]:
+    """No file takes a byte."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def test_damage_while_running_costs_one_try(path: Path) -> None:
+    box = outbox(path, "mqtt")
+    damage(box)
     event = reading()
     with pytest.raises(OutboxError, match="begun anew; try again"):
         box.put([event])
     box.put([event])
     assert ids(box, "mqtt") == [event.id], "the sink is still known"
+
+
+def test_damage_while_the_disk_is_full_is_mended_when_there_is_room(path: Path) -> None:
+    box = outbox(path, "mqtt")
+    damage(box)
+    event = reading()
+    with no_room():
+        for _ in range(3):
+            with pytest.raises(OutboxError, match="disk"):
+                box.put([event])
+    box.put([event])
+    assert ids(box, "mqtt") == [event.id], "the sink is still known"
+    box.close()
+    with pytest.raises(OutboxError, match="is closed"):
+        box.put([event])
+
+
+def test_what_was_on_its_way_when_the_outbox_was_damaged_is_not_taken_for_what_came_after(path: Path) -> None:
+    box = outbox(path, "mqtt", "file")
+    box.put([reading(), reading()])
+    (*_, (number, _)) = box.after("mqtt")
+    damage(box)
+    with pytest.raises(OutboxError, match="begun anew; try again"):
+        box.put([reading()])
+    event = reading()
+    box.put([event])
+    box.done("mqtt", number)
+    assert ids(box, "mqtt") == ids(box, "file") == [event.id]
+
+
+def test_sinks_that_a_full_disk_kept_from_changing_are_those_that_a_new_file_knows(path: Path) -> None:
+    box = outbox(path, "mqtt")
+    with no_room(), pytest.raises(OutboxError, match="disk"):
+        box.keep_only(["file"])
+    damage(box)
+    event = reading()
+    with pytest.raises(OutboxError, match="begun anew; try again"):
+        box.put([event])
+    assert box.known_sinks == ["mqtt"]
 
 
 def test_an_outbox_of_a_newer_digitd_is_refused_for_good(path: Path) -> None:
