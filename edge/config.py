@@ -43,6 +43,14 @@ Corners = Annotated[tuple[Point, Point, Point, Point], _LAX]
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
+    @field_validator("*")
+    @classmethod
+    def _holds_no_nul(cls, value: object) -> object:
+        """No name, path or address may; whoever handed one to the system would get a ValueError."""
+        if isinstance(value, str | Path) and "\0" in str(value):
+            raise ValueError("holds a NUL character; take it out")
+        return value
+
 
 class Secret(_Part):
     """Where a secret is read from: one of the two. Secrets themselves do not stand in digitd.toml."""

@@ -39,7 +39,7 @@ class Kept:
     """The folder. days, megabytes: what is kept at most; the oldest goes first."""
 
     def __init__(self, folder: Path, days: float, megabytes: float) -> None:
-        self._folder, self._days, self._bytes = folder, days, int(megabytes * 1e6)
+        self._folder, self._days, self._bytes = folder, days, megabytes * 1e6
         self._files = sorted(_files(folder), key=lambda file: file.written)
         self._size = sum(file.size for file in self._files)
         self._failing = False  # to write

@@ -119,6 +119,8 @@ class Capture:
             if len(hanging) < _HANGING:
                 try:
                     source = source or self._open_source(self._name, self._config)
+                except DigitdError as error:
+                    self._tell("lost", str(error))
                 except Exception as fault:
                     self._tell("lost", _fault(fault))
                 else:

@@ -110,6 +110,14 @@ def test_a_misspelt_key_is_told_with_its_line_and_the_nearest_key(faults: Callab
         (camera("rate = true"), "3: cameras.desk.rate: should be a number"),
         (camera("rate = inf"), "3: cameras.desk.rate: should be a number that is finite"),
         (camera("rate = 0"), "3: cameras.desk.rate: should be greater than 0"),
+        (
+            camera(r'user = "a\u0000b"'),
+            "3: cameras.desk.user: holds a NUL character; take it out",
+        ),
+        (
+            'state_directory = "/a\\u0000b"\n[cameras.desk]\nsource = "0"\n',
+            "1: state_directory: holds a NUL character; take it out",
+        ),
         (camera("exposure = 'manual'"), "3: cameras.desk.exposure: should be a number or 'auto'"),
         (camera("format = 'MPG'"), "3: cameras.desk.format: \"MPG\" is not known; allowed: 'MJPG' or 'YUYV'"),
         (camera("size = [640]"), "3: cameras.desk.size[1]: is missing; the list is too short"),

@@ -116,3 +116,9 @@ def test_nothing_is_added_to_too_much_that_cannot_be_deleted(tmp_path, image, mo
         assert names(tmp_path) == before
     kept.keep(reading(), image)
     assert names(tmp_path) != before and len(caplog.messages) == 1
+
+
+def test_a_bound_beyond_all_numbers_is_none(tmp_path, image):
+    kept = Kept(tmp_path, days=1e308, megabytes=1e308)
+    kept.keep(reading(), image)
+    assert len(names(tmp_path)) == 3

@@ -168,6 +168,12 @@ def test_a_camera_that_fails_is_closed_and_opened_again_and_its_numbers_go_on(wa
     assert numbers == sorted(set(numbers)) and camera.opened == 2 and camera.closed >= 1
 
 
+def test_a_source_that_cannot_be_told_what_it_is_is_a_lost_camera_and_no_fault(watching) -> None:
+    capture, watcher = watching(source=f"{'x' * 300}.mp4")
+    watcher.until(watcher.saw("lost"))
+    assert "File name too long" in capture.why and "fault of digitd" not in capture.why
+
+
 def test_a_fault_in_a_source_is_a_lost_camera_and_no_dead_thread(watching) -> None:
     camera = Camera()
 

@@ -80,6 +80,12 @@ def test_a_source_that_cannot_be_had_is_one_line_that_names_it(name: str, words:
     assert str(caught.value).startswith(f"{source.label}: ") and "\n" not in str(caught.value).removeprefix(name)
 
 
+def test_a_path_that_cannot_be_looked_at_is_one_line_that_names_it() -> None:
+    name = f"{'x' * 300}.mp4"
+    with pytest.raises(SourceError, match=r"^x+\.mp4: cannot be looked at \(File name too long\); check the name"):
+        open_source("desk", CameraConfig(source=name))
+
+
 @settings(deadline=None, max_examples=60)
 @given(st.sampled_from(["rtsp", "http", "https"]), WORDS, WORDS, st.sampled_from(["", "/", "/cam", "/a/b.mjpg"]))
 def test_neither_user_nor_password_are_shown_wherever_they_stand(scheme: str, user: str, word: str, path: str) -> None:
