@@ -24,7 +24,20 @@ CLI = ROOT / "docs" / "cli.md"
 TEXTS = (ROOT / "README.md", ROOT / "docs" / "results.md")
 FIGURES = ROOT / "benchmarks" / "accuracy.json"
 
-COMMANDS = ("read", "live", "run", "model", "config", "service", "doctor", "train", "evaluate", "export")
+COMMANDS = (
+    "read",
+    "live",
+    "run",
+    "model",
+    "config",
+    "service",
+    "doctor",
+    "train",
+    "evaluate",
+    "export",
+    "quantize",
+    "verify",
+)
 GROUPS = {
     "model": ("list", "promote", "rollback"),
     "config": ("check", "show", "default", "schema"),

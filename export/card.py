@@ -38,7 +38,7 @@ def markdown(card: ModelCard, size: int) -> str:
         "",
         "| | |",
         "|---|---|",
-        f"| file | {size:,} bytes, {card.parameters:,} parameters, float32 |",
+        f"| file | {size:,} bytes, {card.parameters:,} parameters, {card.precision} |",
         f"| preprocessing | version {card.preprocessing}, {words['made']} |",
         f"| recipe | `{card.recipe}`, sha256 {card.recipe_sha256[:16]} |",
         f"| trained | {card.epochs} epochs, seed {card.seed}, commit {card.commit or 'unknown'} |",

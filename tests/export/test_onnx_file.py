@@ -11,7 +11,7 @@ from edge.errors import ConfigError
 from edge.imaging.normalise import PREPROCESSING
 from edge.model_card import KEY, ModelCard
 from edge.recogniser import Recogniser
-from export import onnx_file
+from export import gates, samples
 from export.card import markdown
 from export.onnx_file import export_onnx
 from training import checkpoint, engine
@@ -25,19 +25,8 @@ pytestmark = pytest.mark.xdist_group("tiny run")
 
 
 @pytest.fixture(scope="module")
-def exported(tiny_run, tmp_path_factory):
-    """The tiny run's checkpoint as a model file: what `export_onnx` returns."""
-    from training import mnist
-
-    def quick_mnist(split, data_dir=None, download=True):
-        raw = {name: (tiny_run.data / f"t10k-{name}-ubyte").read_bytes() for name in ("images-idx3", "labels-idx1")}
-        assert split == "test"
-        images = np.frombuffer(raw["images-idx3"], np.uint8, offset=16).reshape(-1, 28, 28).copy()
-        return mnist.Mnist(images, np.frombuffer(raw["labels-idx1"], np.uint8, offset=8), None)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(mnist, "load", quick_mnist)
-        return export_onnx(tiny_run.out / "best.pt", tmp_path_factory.mktemp("models") / "new" / "tiny.onnx", None)
+def exported(files):
+    return files["float32"]
 
 
 @pytest.mark.parametrize("count", [1, 2, 300])
@@ -57,7 +46,7 @@ def test_the_file_takes_uint8_crops_and_gives_float32_log_probs(exported):
     assert (log_probs.name, log_probs.type.tensor_type.elem_type) == ("log_probs", onnx.TensorProto.FLOAT)
     shape = crops.type.tensor_type.shape.dim
     assert shape[0].dim_param and [d.dim_value for d in shape[1:]] == [28, 28]
-    assert exported.bytes == exported.path.stat().st_size < onnx_file.LARGEST
+    assert exported.bytes == exported.path.stat().st_size < gates.LARGEST
     assert not exported.path.with_name("tiny.onnx.data").exists()  # the weights are inside
 
 
@@ -69,7 +58,7 @@ def test_the_card_inside_is_complete_and_true(exported, tiny_run):
     assert card.recipe == "configs/recipes/tiny.toml" and card.recipe_sha256 == recipe.sha256
     assert card.data == facts.data and card.licence
     assert card.parameters == sum(p.numel() for p in checkpoint.load(tiny_run.out / "best.pt")[0].parameters())
-    assert card.accuracies == {**facts.accuracies, "mnist test": exported.accuracy}
+    assert card.accuracies == {**facts.accuracies, **exported.accuracies} and card.precision == "float32"
 
 
 def test_the_file_holds_no_trace_of_the_source_it_was_made_from(exported):
@@ -79,9 +68,10 @@ def test_the_file_holds_no_trace_of_the_source_it_was_made_from(exported):
 
 
 def test_accuracies_are_those_of_the_file_and_of_the_checkpoint(exported, tiny_run, taken_for_mnist):
-    assert exported.accuracy == exported.checkpoint_accuracy
-    assert evaluate_mnist(exported.path, taken_for_mnist).accuracy == pytest.approx(exported.accuracy)
-    assert evaluate_mnist(tiny_run.out / "best.pt", taken_for_mnist).accuracy == pytest.approx(exported.accuracy)
+    assert exported.accuracies == exported.before
+    right = exported.accuracies[samples.MNIST_TEST]
+    assert evaluate_mnist(exported.path, taken_for_mnist).accuracy == pytest.approx(right)
+    assert evaluate_mnist(tiny_run.out / "best.pt", taken_for_mnist).accuracy == pytest.approx(right)
     assert 0 <= exported.farthest < 1e-4
 
 
@@ -91,22 +81,21 @@ def test_a_page_for_people_lies_beside_the_file(exported):
     # The lines are those of the card; only inside the file the accuracies are in alphabetical order.
     assert sorted(page.splitlines()) == sorted(markdown(card, exported.path.stat().st_size).splitlines())
     assert page.startswith("# Model card: tiny\n")
-    for said in (f"{card.parameters:,}", card.recipe_sha256[:16], card.licence, "seed 5", f"{exported.accuracy:.2%}"):
+    for said in (
+        f"{card.parameters:,}",
+        card.recipe_sha256[:16],
+        card.licence,
+        "seed 5",
+        "float32",
+        f"{exported.accuracies['mnist test']:.2%}",
+    ):
         assert said in page
     assert all(data.name in page for data in card.data)
 
 
-def test_only_the_file_and_its_page_are_written(exported):
-    assert sorted(path.name for path in exported.path.parent.iterdir()) == ["tiny.md", "tiny.onnx"]
-
-
-@pytest.fixture
-def old_file(tmp_path):
-    """A model file that is there already, with its page."""
-    out = tmp_path / "digits.onnx"
-    out.write_bytes(b"the old one")
-    out.with_suffix(".md").write_text("the old page")
-    return out
+def test_only_the_files_and_their_pages_are_written(exported):
+    names = ["tiny.fp16.md", "tiny.fp16.onnx", "tiny.int8.md", "tiny.int8.onnx", "tiny.md", "tiny.onnx"]
+    assert sorted(path.name for path in exported.path.parent.iterdir()) == names
 
 
 def assert_untouched(out):
@@ -122,15 +111,15 @@ def refusal(checkpoint, out, data):
 
 
 def test_a_file_that_differs_from_its_checkpoint_is_not_written(tiny_run, taken_for_mnist, old_file, monkeypatch):
-    monkeypatch.setattr(onnx_file, "FARTHEST", -1)
+    monkeypatch.setattr(gates, "FARTHEST", -1.0)
     said = refusal(tiny_run.out / "best.pt", old_file, taken_for_mnist)
     assert said.startswith(f"{old_file}: not written") and "best.pt" in said
     assert_untouched(old_file)
 
 
 def test_a_file_that_is_too_large_is_not_written(tiny_run, taken_for_mnist, old_file, monkeypatch):
-    monkeypatch.setattr(onnx_file, "LARGEST", 1000)
-    assert "at most 1000" in refusal(tiny_run.out / "best.pt", old_file, taken_for_mnist)
+    monkeypatch.setattr(gates, "LARGEST", 1000)
+    assert "at most 1,000" in refusal(tiny_run.out / "best.pt", old_file, taken_for_mnist)
     assert_untouched(old_file)
 
 
