@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from edge.errors import ConfigError
 from edge.imaging.normalise import normalise
-from training.crop_augment import CropAugmentation
+from training.crop_augment import CropAugmentation, _box
 from training.synth.strokes import HandStyle, draw_hand
 
 STRONG = {
@@ -128,6 +128,16 @@ def test_shear_moves_to_the_side_what_lies_lower():
     assert (x - middle[0]).abs().max() < 0.3 and (y - middle[1]).abs().max() < 0.1
 
 
+def test_turned_and_slanted_ink_keeps_its_amount_and_its_place():
+    """A crop is turned, slanted and scaled about its middle, then shifted: as far as without."""
+    bar = bars(100, 56)
+    inked = augmented(bar, rotation=30, shear=0.4).double().sum((1, 2)) / bar[0].sum()
+    assert (inked - 1).abs().max() < 0.03
+    shifted = moments(augmented(bar, shift=3))[:, :2]
+    both = moments(augmented(bar, shift=3, rotation=180, shear=0.4, scale=0.2))[:, :2]
+    assert (shifted - both).abs().max() < 0.3
+
+
 @pytest.mark.parametrize(("side", "elastic"), [(28, 1.2), (56, 1.2), (28, 0.4)])
 def test_elastic_distortion_is_smooth_and_as_strong_as_asked(side, elastic):
     """Of a ramp that grows by 4 to the right, a displaced pixel tells how far it came from."""
@@ -178,6 +188,15 @@ def test_one_box_at_most_is_erased_and_no_more_than_asked():
     assert tall.max() > 2 and tall[shares > 0.02].min() < 0.5
     # Boxes lie anywhere: nearly every pixel is erased in some crop, and not one in most.
     assert gone.any(0).float().mean() > 0.97 and gone.float().mean(0).max() < 0.3
+
+
+@pytest.mark.parametrize(("left", "top"), [(0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (1.0, 1.0), (0.5, 0.5)])
+def test_boxes_reach_every_edge_and_none_beyond(left, top):
+    places = (torch.full((1, 1, 1, 1), value) for value in (0.25, 1.0, left, top))
+    box = _box(28, *places)[0, 0]
+    assert box.sum() == 14 * 14
+    at = box.nonzero().amin(0)
+    assert at.tolist() == [round(14 * top), round(14 * left)]
 
 
 def test_blur_spreads_ink_and_keeps_its_amount():
