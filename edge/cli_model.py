@@ -64,7 +64,7 @@ def promote(
 
 @app.command()
 def rollback(
-    kind: Annotated[Literal["digits", "rows"], typer.Argument(metavar="[digits|rows]", help="Of which kind.")] = (
+    kind: Annotated[Literal["digits", "rows"], typer.Argument(metavar="digits|rows", help="Of which kind.")] = (
         "digits"
     ),
     folder: Folder = None,
