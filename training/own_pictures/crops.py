@@ -11,7 +11,7 @@ from edge.arrays import U8
 from edge.errors import UsageError
 from training.own_pictures.example import Box
 
-_TRIES = 64  # orders of pictures in which held-out ones are looked for
+_TRIES = 16  # orders of pictures in which held-out ones are looked for
 
 
 @dataclass(frozen=True)
@@ -87,31 +87,29 @@ def _held_out(
     held_by: npt.NDArray[np.int64], wanted: npt.NDArray[np.generic], order: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.bool_] | None:
     """bool [pictures]: which are held out, tried in this order; None where a label is left without."""
+    held_by = held_by[order]
     left = held_by.sum(0)
+    there = left > 0
     missing = np.asarray(wanted, np.int64).copy()
     chosen = np.zeros(len(held_by), bool)
-    # First one of each label, rarest first; then what is missing of their shares.
+    # Rarest first, picture by picture: of those that leave some of every label, one that takes no more than is wanted.
     for label in np.argsort(left, kind="stable"):
         while missing[label] > 0:
-            fitting = [
-                i
-                for i in order
-                if not chosen[i] and held_by[i, label] and (left - held_by[i] >= (held_by.sum(0) > 0)).all()
-            ]
-            if not fitting:
+            fitting = ~chosen & (held_by[:, label] > 0) & (left - held_by >= there).all(1)
+            if not fitting.any():
                 break
-            # One that takes no more of other labels than they want.
-            over = [int(np.maximum(held_by[i] - np.maximum(missing, 0), 0).sum()) for i in fitting]
-            least = int(np.argmin(over))
-            has_one = held_by[chosen, label].sum() > 0
-            if has_one and over[least] > missing[label]:
+            over = np.maximum(held_by - np.maximum(missing, 0), 0).sum(1)
+            i = int(np.argmin(np.where(fitting, over, np.iinfo(np.int64).max)))
+            if missing[label] < wanted[label] and over[i] > missing[label]:
                 break
-            i = fitting[least]
             chosen[i] = True
             left = left - held_by[i]
             missing = missing - held_by[i]
-    there = held_by.sum(0) > 0
-    return chosen if (held_by[chosen].sum(0) >= there).all() else None
+    if not (held_by[chosen].sum(0) >= there).all():
+        return None
+    held = np.zeros(len(chosen), bool)
+    held[order] = chosen
+    return held
 
 
 def _check_enough(crops: Crops, share: float, every_label: bool) -> None:
