@@ -45,8 +45,8 @@ def test_set(recipe: Recipe | RowRecipe, labels: tuple[str, ...], data_dir: Path
         return {HELD_OUT_ROWS: ([ink for ink, _ in strips], [text for _, text in strips])}
     if recipe.folder is not None or labels[:10] != dataset.LABELS[:10]:
         return {"held out": _split(recipe, data_dir)[1]}
-    test = mnist.load("test", data_dir)
-    return {MNIST_TEST: (test.images, test.labels.astype(np.int64))}
+    mnist.load("test", data_dir)  # downloaded where it is missing
+    return mnist_test(data_dir)
 
 
 def of_recipe(recipe: Recipe | RowRecipe, labels: tuple[str, ...], data_dir: Path | None) -> Sources:
@@ -72,17 +72,22 @@ def of_recipe(recipe: Recipe | RowRecipe, labels: tuple[str, ...], data_dir: Pat
     )
 
 
+def mnist_test(data_dir: Path | None) -> dict[str, Samples]:
+    """MNIST's test set where it lies in `data_dir`, else no test."""
+    try:
+        test = mnist.load("test", data_dir, download=False)
+    except ConfigError:
+        return {}
+    return {MNIST_TEST: (test.images, test.labels.astype(np.int64))}
+
+
 def of_digits(data_dir: Path | None) -> Sources:
     """Where nothing is known of a network but that it reads digits: MNIST's, where they are there, and what training
     makes of them; else the stroke model's.
     """
     recipe = Recipe(name="any")
-    try:
-        train = mnist.load("train", data_dir, download=False)
-        test = mnist.load("test", data_dir, download=False)
-        tests: dict[str, Samples] = {MNIST_TEST: (test.images, test.labels.astype(np.int64))}
-    except ConfigError:
-        train, tests = _by_strokes(20 * CALIBRATED), {}
+    tests = mnist_test(data_dir)
+    train = mnist.load("train", data_dir, download=False) if tests else _by_strokes(20 * CALIBRATED)
     chosen, held_out = mnist.split_by_writer(train, recipe.validation, recipe.seed)
     stock = dataset.stock(chosen, [], recipe, _CALIBRATION, CALIBRATED)
     for kind, (crops, labels) in dataset.stock(held_out, [], recipe, _OTHERS, MEASURED).items():
