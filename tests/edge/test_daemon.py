@@ -251,7 +251,8 @@ def test_a_film_that_is_over_leaves_no_doubtful_row_untold(service: Service) -> 
 
 
 def test_killed_at_any_moment_it_loses_nothing_that_was_accepted(service: Service) -> None:
-    service.configure(service.folder / "in")
+    # What a picture shows is gone with the next one, however soon that comes.
+    service.configure(service.folder / "in", "stabiliser = { gone_after = 0.01 }")
     for round_ in range(3):
         service.start()
         service.notified.clear()
