@@ -62,8 +62,9 @@ def save(path: Path, image: np.ndarray) -> Path:
 
 
 def alike(one: np.ndarray, other: np.ndarray) -> float:
-    """Correlation of two crops."""
-    return float(np.corrcoef(one.ravel().astype(float), other.ravel().astype(float))[0, 1])
+    """Correlation of two crops, a pixel's shift aside."""
+    shifts = [np.roll(other, (y, x), (0, 1)) for y in (-1, 0, 1) for x in (-1, 0, 1)]
+    return max(float(np.corrcoef(one.ravel().astype(float), each.ravel().astype(float))[0, 1]) for each in shifts)
 
 
 def overlap(one: tuple[int, ...], other: tuple[int, ...]) -> float:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from edge.arrays import F32, F64, U8
 from edge.imaging.candidates import Candidate
@@ -29,7 +30,10 @@ _CUT = -1.0  # of a cut through a stroke, for the digit on either side
 _LEAVE_SMALL, _LEAVE_TALL = -0.4, -3.0  # of strokes left out: a dot, a digit's width
 _GAP = -8.0  # of paper between the strokes of one digit, for each height of the row
 _NARROW, _WIDE = -2.0, -4.0  # of a piece that is narrower, and of strokes that are wider, than digits are, likewise
+_LESS_NATURAL = 2.0  # by which another number of digits may suit the strokes better
 _LAST_RESORT = -1.0  # of a digit in what is not the picture's main ink
+
+_OTHER_COUNTS = 4  # of digits more than a text has that a row is tried with
 
 # By the row's digit height.
 _LOWEST, _NARROWEST, _WIDEST, _USUAL = 0.5, 0.3, 1.1, 0.65
@@ -131,19 +135,8 @@ def _cut(
         return None
     likely = _likely(log_probs, text, recogniser)
     place = np.array([_place(candidate, line.height) for candidate in candidates])
-    best = np.full((nodes + 1, len(text) + 1), -np.inf)
-    best[0, 0] = 0.0
-    came = np.full(best.shape, -1)
-    took = np.zeros(best.shape, bool)
     left_out = [_left_out(c, line.height, row, recogniser.reject) for c, row in zip(candidates, log_probs, strict=True)]
-    for index in sorted(range(len(candidates)), key=lambda i: candidates[i].end):
-        start, end = candidates[index].start, candidates[index].end
-        total = best[start, :-1] + likely[index] + place[index] + cost
-        better = total > best[end, 1:]
-        best[end, 1:][better], came[end, 1:][better], took[end, 1:][better] = total[better], index, True
-        total = best[start] + left_out[index]
-        better = total > best[end]
-        best[end][better], came[end][better], took[end][better] = total[better], index, False
+    best, came, took = _search(candidates, likely + place[:, None] + cost, left_out)
     if not np.isfinite(best[nodes, len(text)]):
         return None
     node, left = nodes, len(text)
@@ -159,9 +152,8 @@ def _cut(
         else:
             tall += candidate.box[3] >= _LOWEST * line.height
         node = candidate.start
-    natural = _natural_count(candidates, place + _anything(log_probs, recogniser), left_out)
     # Where the model knows the hand, the row may hold more than the text; else strokes and text must agree.
-    plausible = unlike == 0 or natural == len(text)
+    plausible = unlike == 0 or _suits(candidates, place + _anything(log_probs, recogniser), left_out, len(text))
     return _Cut(
         line,
         tuple(candidates[i] for i in chosen),
@@ -172,16 +164,34 @@ def _cut(
     )
 
 
-def _natural_count(candidates: Sequence[Candidate], scores: F64, left_out: Sequence[float]) -> int:
-    """How many digits the line has by its strokes alone; scores: float64 [candidates], of each as a digit."""
-    best = {0: (0.0, 0)}  # by node: score, digits
+def _search(
+    candidates: Sequence[Candidate], scores: F64, left_out: Sequence[float]
+) -> tuple[F64, npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    """The best ways from node to node with so many digits, [nodes + 1, digits + 1] each: their scores, the candidate
+    that leads there, and whether it is a digit or left out. scores: float64 [candidates, digits].
+    """
+    nodes = max(c.end for c in candidates)
+    best = np.full((nodes + 1, scores.shape[1] + 1), -np.inf)
+    best[0, 0] = 0.0
+    came, took = np.full(best.shape, -1), np.zeros(best.shape, bool)
     for index in sorted(range(len(candidates)), key=lambda i: candidates[i].end):
-        candidate = candidates[index]
-        if candidate.start in best:
-            score, count = best[candidate.start]
-            ways = (score + float(scores[index]), count + 1), (score + left_out[index], count)
-            best[candidate.end] = max(best.get(candidate.end, (-np.inf, 0)), *ways)
-    return best[max(best)][1]
+        start, end = candidates[index].start, candidates[index].end
+        total = best[start, :-1] + scores[index]
+        better = total > best[end, 1:]
+        best[end, 1:][better], came[end, 1:][better], took[end, 1:][better] = total[better], index, True
+        total = best[start] + left_out[index]
+        better = total > best[end]
+        best[end][better], came[end][better], took[end][better] = total[better], index, False
+    return best, came, took
+
+
+def _suits(candidates: Sequence[Candidate], scores: F64, left_out: Sequence[float], count: int) -> bool:
+    """Whether the strokes may be so many digits as well as they may be any other number of them; scores: float64
+    [candidates], of each as some digit.
+    """
+    digits = count + _OTHER_COUNTS
+    best, _, _ = _search(candidates, np.repeat(scores[:, None], digits, axis=1), left_out)
+    return bool(best[-1, count] >= best[-1].max() - _LESS_NATURAL)
 
 
 def _anything(log_probs: F32, recogniser: Recogniser) -> F64:
