@@ -18,7 +18,7 @@ from export import gates
 from export.card import markdown
 from export.gates import Gate, Refused
 from export.kinds import Digits, Kind, Samples, kind_of
-from export.program import onnx_program, with_card
+from export.program import onnx_program, still, with_card
 from export.quantisation import WAYS, Try, best, halved, quantised
 from export.reference import Reference, measured
 
@@ -64,7 +64,7 @@ def export_network(
     Every file is run by ONNX Runtime through `edge`, as the box will. The first that fails a gate raises Refused, a
     ConfigError that names the gate; it is not written, and what lay in its place stays. Those before it are written.
     """
-    kind = kind_of(network)
+    kind, network = kind_of(network), still(network)
     card = replace(card, parameters=sum(p.numel() for p in network.parameters()))
     reference = Reference(lambda inputs: kind.by_network(network, inputs), tests, kind, card.labels, source)
     model, again = onnx_program(network, kind), onnx_program(network, kind)

@@ -25,7 +25,7 @@ def onnx_program(network: torch.nn.Module, kind: Kind) -> onnx.ModelProto:
         warnings.simplefilter("ignore")
         try:
             program = torch.onnx.export(
-                _still(network),
+                still(network),
                 (kind.example(),),
                 input_names=[kind.input],
                 output_names=["log_probs"],
@@ -44,7 +44,7 @@ def onnx_program(network: torch.nn.Module, kind: Kind) -> onnx.ModelProto:
 
 def save_torch_program(network: torch.nn.Module, kind: Kind, out: Path) -> None:
     """Write what `torch.export.load` reads, whole or not at all: `program.module()(crops)` gives log-probabilities."""
-    program = torch.export.export(_still(network), (kind.example(),), dynamic_shapes=(kind.dynamic(),))
+    program = torch.export.export(still(network), (kind.example(),), dynamic_shapes=(kind.dynamic(),))
     part = out.with_name(f"{out.name}.part.pt2")  # torch.export.save wants the ending
     try:
         torch.export.save(program, part)
@@ -66,8 +66,8 @@ def card_of(model: onnx.ModelProto) -> ModelCard | None:
     return ModelCard.from_json(texts[0]) if texts else None
 
 
-def _still(network: torch.nn.Module) -> torch.nn.Module:
-    """A copy in evaluation mode and in the usual memory layout; the caller may be in the middle of training his."""
+def still(network: torch.nn.Module) -> torch.nn.Module:
+    """A copy in evaluation mode and in the usual memory layout; the caller may be in the middle of training."""
     return copy.deepcopy(network).cpu().eval().to(memory_format=torch.contiguous_format)
 
 
