@@ -64,7 +64,11 @@ def test_a_promoted_model_is_in_use_as_it_was_and_stays_when_the_file_goes(store
     assert told.path == store.in_use("digits") == store.folder / "digits-0001.onnx"
     assert told.path.read_bytes() == data and start - 1 <= told.when <= time.time()
     newest, last = store.entries("digits")
-    assert (newest.state, newest.card, newest.sha256) == ("in use", replace(card, accuracies={}), hashlib.sha256(data).hexdigest())
+    assert (newest.state, newest.card, newest.sha256) == (
+        "in use",
+        replace(card, accuracies={}),
+        hashlib.sha256(data).hexdigest(),
+    )
     assert (last.state, last.path) == ("earlier", default_model())
 
 
@@ -259,6 +263,20 @@ def test_several_promoted_at_once_are_all_in_line(store, model_file):
         thread.join()
     assert promoted(store) == [f"digits-{number:04}.onnx" for number in range(1, 7)]
     assert {one.path.read_bytes() for one in store.promoted("digits")} == {file.read_bytes() for file in files}
+
+
+def test_a_name_that_somebody_takes_in_the_last_moment_is_left_to_them(store, model_file, monkeypatch):
+    file, other = model_file("1.onnx", accuracies={}, seed=1), model_file("2.onnx", accuracies={}, seed=2)
+    link = os.link
+
+    def late(source, target):
+        if target.name == "digits-0001.onnx":
+            target.write_bytes(other.read_bytes())
+        link(source, target)
+
+    monkeypatch.setattr(os, "link", late)
+    assert store.promote(file).path.name == "digits-0002.onnx"
+    assert (store.folder / "digits-0001.onnx").read_bytes() == other.read_bytes()
 
 
 def test_a_promotion_killed_at_any_moment_leaves_a_whole_model_in_use(store, model_file):

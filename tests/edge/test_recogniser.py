@@ -116,6 +116,13 @@ def test_a_tuned_models_answer_is_taken_where_it_is_at_least_so_sure(above, mode
     assert out == pytest.approx(np.where(sure[:, None], ours, theirs), abs=1e-4)
 
 
+def test_just_as_sure_is_sure_enough(model_file):
+    base, tuned, crops = model_file("base.onnx"), model_file("tuned.onnx", seed=1, temperature=2.0), crops_of(60)
+    ours = Recogniser(tuned, CPU).log_probs(crops)
+    above = float(np.exp(ours.max(1))[7])
+    assert (Tuned(base, tuned, above, CPU).log_probs(crops)[7] == ours[7]).all()
+
+
 def test_a_base_and_its_tuned_model_answer_for_the_base(model_file):
     base, tuned = model_file("base.onnx"), model_file("tuned.onnx", name="mine", seed=1)
     pair, alone = Tuned(base, tuned, engine=CPU), Recogniser(base, CPU)
