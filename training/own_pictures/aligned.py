@@ -41,13 +41,15 @@ _LOWEST, _NARROWEST, _WIDEST, _USUAL = 0.5, 0.3, 1.1, 0.65
 
 @dataclass(frozen=True)
 class _Cut:
-    """One line cut into a text's digits. score: natural logarithm; plausible: whether the line may say the text."""
+    """One line cut into a text's digits. score: natural logarithm; plausible: whether the line may say the text;
+    unlike: how many digits do not look like theirs; sure: whether no doubt is left."""
 
     line: Line
     digits: tuple[Candidate, ...]
     inks: tuple[U8, ...]
     score: float
     plausible: bool
+    unlike: int
     sure: bool
 
 
@@ -59,8 +61,10 @@ def rows(grey: U8, texts: Sequence[str], recogniser: Recogniser) -> list[list[Ex
     """
     small, scale = working_size(grey)
     best: list[_Cut | None] = [None] * len(texts)
-    for ink, is_main in inks(small):
+    for number, (ink, is_main) in enumerate(inks(small)):
         found = _placed(ink, texts, recogniser, 0.0 if is_main else _LAST_RESORT)
+        if number:  # paper inside digits has their count: what is less likely ink must look like the text
+            found = [cut if cut is not None and 2 * cut.unlike <= len(cut.digits) else None for cut in found]
         if _worth(found) > _worth(best):
             best = found
         if all(cut is not None and cut.sure for cut in best):
@@ -160,6 +164,7 @@ def _cut(
         tuple(shapes[i] for i in chosen),
         float(best[nodes, len(text)]),
         plausible,
+        int(unlike),
         unlike == 0 and tall == 0,
     )
 
