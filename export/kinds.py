@@ -67,8 +67,10 @@ class Digits(Kind):
         return {0: torch.export.Dim("N", min=1)}
 
     def batches(self, inputs: Sequence[U8] | U8) -> list[U8]:
+        # All of one size, as ONNX Runtime's collectors want them: a remainder is left out, unless it is all there is.
         crops = np.asarray(inputs, np.uint8)
-        return [crops[start : start + 64] for start in range(0, len(crops), 64)]
+        ends = range(64, len(crops) + 1, 64) if len(crops) >= 64 else [len(crops)]
+        return [crops[max(0, end - 64) : end] for end in ends]
 
     def by_network(self, network: torch.nn.Module, inputs: Sequence[U8] | U8) -> list[F32]:
         network.eval()

@@ -1,7 +1,7 @@
 """`digitd train` and `digitd evaluate`. Light to import: torch and the rest load when a command runs."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -47,17 +47,21 @@ def train(
     with _training_extra():
         from training import engine
         from training.digit_task import DigitTask
+        from training.fewshot import EpisodeTask
         from training.recipe import RowRecipe, find, load
         from training.row_task import RowTask
+        from training.task import Task
     chosen = load(find(recipe))
     changes = {"epochs": epochs, "seed": seed, "folder": folder}
     if folder and isinstance(chosen, RowRecipe):
         raise ConfigError(f"--folder is for single digits, and {chosen.name} reads rows")
     chosen = chosen.model_copy(update={key: value for key, value in changes.items() if value is not None})
     out = out or Path("runs") / chosen.name
-    task = (
-        RowTask(chosen, data_dir, out, start) if isinstance(chosen, RowRecipe) else DigitTask(chosen, data_dir, start)
-    )
+    task: Task[Any]
+    if isinstance(chosen, RowRecipe):
+        task = RowTask(chosen, data_dir, out, start)
+    else:
+        task = (EpisodeTask if chosen.episodes else DigitTask)(chosen, data_dir, start)
     best = engine.train(task, chosen, out, engine.Run(threads, resume, device, tensorboard))
     typer.echo(f"best epoch {best.epoch}, validation loss {best.validation_loss:.4f}: {out / 'best.pt'}")
 

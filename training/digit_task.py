@@ -1,5 +1,6 @@
 """Single digits, and whatever else has labels: what a recipe of `reads = "digits"` trains."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Subset
+from tqdm import tqdm
 
 from edge.errors import ConfigError
 from edge.model_card import REJECT
@@ -120,5 +122,10 @@ def _samples(recipe: Recipe, data_dir: Path | None) -> tuple[Mnist, Mnist, tuple
     from training.own_pictures import read_folder, split
 
     found = read_folder(recipe.folder)
-    rest, held_out = split(found, recipe.validation, recipe.seed)
-    return *(Mnist(part.crops, part.labels.astype(np.uint8), None) for part in (rest, held_out)), found.names
+    for problem in found.problems:
+        tqdm.write(problem, file=sys.stderr)
+    rest, held_out = (
+        Mnist(part.images, part.labels.astype(np.uint8), None)
+        for part in split(found.crops, recipe.validation, recipe.seed)
+    )
+    return rest, held_out, found.crops.names

@@ -21,14 +21,24 @@ _BETAS = (0.9, 0.99)  # the squares' mean forgets faster than by default: runs a
 
 
 def optimiser(network: nn.Module, asked: Optimiser) -> torch.optim.Optimizer:
-    """Of the weights that are to learn."""
-    weights = [weight for weight in network.parameters() if weight.requires_grad]
+    """Of the weights that are to learn; a trunk at no rate at all is kept as it is."""
+    head = {id(weight) for name, weight in network.named_parameters() if name.startswith("head.")}
+    if asked.trunk == 1 or not head:
+        groups = [{"params": list(network.parameters())}]
+    else:
+        of_head = [weight for weight in network.parameters() if id(weight) in head]
+        of_trunk = [weight for weight in network.parameters() if id(weight) not in head]
+        groups = [{"params": of_head}]
+        if asked.trunk:
+            groups.append({"params": of_trunk, "lr": asked.rate * asked.trunk})
+        for weight in of_trunk:
+            weight.requires_grad_(asked.trunk > 0)
     if asked.kind == "sgd":
         return torch.optim.SGD(
-            weights, asked.rate, asked.momentum, weight_decay=asked.decay, nesterov=asked.momentum > 0
+            groups, asked.rate, asked.momentum, weight_decay=asked.decay, nesterov=asked.momentum > 0
         )
     kind = torch.optim.AdamW if asked.kind == "adamw" else torch.optim.Adam
-    return kind(weights, asked.rate, betas=_BETAS, weight_decay=asked.decay)
+    return kind(groups, asked.rate, betas=_BETAS, weight_decay=asked.decay)
 
 
 class Schedule:
@@ -40,8 +50,9 @@ class Schedule:
         total, warm = sum(steps), round(sum(steps) * asked.warm_up)
         match asked.schedule:
             case "one-cycle":
+                highest = [group["lr"] for group in optimiser.param_groups]
                 self._by_step = OneCycleLR(
-                    optimiser, asked.rate, total_steps=total, pct_start=asked.warm_up, cycle_momentum=False
+                    optimiser, highest, total_steps=total, pct_start=asked.warm_up, cycle_momentum=False
                 )
             case "cosine":
                 fall = CosineAnnealingLR(optimiser, max(1, total - warm))

@@ -105,7 +105,9 @@ class Optimiser(_Part):
     clip: largest norm of a gradient; the first batches of CTC have some that throw the weights far off.
     """
 
-    later = frozenset({"begun", "kind", "momentum", "schedule", "factor", "every", "clip", "accumulate", "precision"})
+    later = frozenset(
+        {"begun", "kind", "momentum", "schedule", "factor", "every", "clip", "accumulate", "precision", "trunk"}
+    )
 
     rate: Positive = 3e-3
     decay: Annotated[float, Field(ge=0)] = 0.05
@@ -122,6 +124,8 @@ class Optimiser(_Part):
     every: Count = 5
     clip: Positive = 2.0
     accumulate: Count = 1
+    trunk: Share = 1.0
+    """Of the rate, for all but the head; 0 keeps the trunk as it is."""
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
 
 

@@ -5,7 +5,7 @@ with its defaults, is what a recipe may say of it.
 """
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from edge.errors import ConfigError
 from training.models.cbam import CbamNet
@@ -31,7 +31,7 @@ FAMILIES: dict[str, type[Classifier]] = {
     "cbam": CbamNet,
 }
 
-__all__ = ["FAMILIES", "Classifier", "DigitNet", "RowNet", "build", "multiply_adds", "options"]
+__all__ = ["FAMILIES", "Classifier", "DigitNet", "RowNet", "build", "check", "multiply_adds", "options"]
 
 
 def options(family: str) -> dict[str, object]:
@@ -43,8 +43,14 @@ def options(family: str) -> dict[str, object]:
 
 
 def build(family: str, classes: int, size: int = 28, channels: int = 1, **chosen: object) -> Classifier:
-    """A family's network, untrained. Raises ConfigError for a family or an option that there is not, or a value that
-    cannot be: whole numbers are counts, 1 or more; others are shares below 1.
+    """A family's network, untrained. Raises ConfigError as `check` does."""
+    check(family, chosen)
+    return FAMILIES[family](classes, size, channels, **chosen)
+
+
+def check(family: str, chosen: Mapping[str, object]) -> None:
+    """Raises ConfigError for a family or an option that there is not, or a value that cannot be: whole numbers are
+    counts, 1 or more; others are shares below 1.
     """
     known = options(family)
     for name, value in chosen.items():
@@ -52,7 +58,6 @@ def build(family: str, classes: int, size: int = 28, channels: int = 1, **chosen
             raise ConfigError(f"network.{name}: {family} has no such option; it has {', '.join(known)}")
         if not _fits(value, known[name]):
             raise ConfigError(f"network.{name}: {value!r} cannot be; the default is {known[name]!r}")
-    return FAMILIES[family](classes, size, channels, **chosen)
 
 
 def _fits(value: object, default: object) -> bool:

@@ -15,6 +15,7 @@ class DigitNet(Classifier):
         self, classes: int = 11, size: int = 28, channels: int = 1, *, width: int = 32, dropout: float = 0.3
     ) -> None:
         super().__init__(classes, size, channels)
+        self.width = width
         self.features = nn.Sequential(
             ConvBlock(channels, 3 * width // 4, stride=2, size=5),  # 14x14 of 28x28
             ConvBlock(3 * width // 4, width),

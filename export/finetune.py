@@ -1,0 +1,168 @@
+"""A user's own pictures -> a model file that reads their hand: cut out, learnt, gated, offered for promotion."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from edge.errors import ConfigError
+from edge.imaging.normalise import PREPROCESSING
+from edge.model_card import Data, ModelCard, Precision
+from edge.recogniser import default_model
+from export.kinds import Samples
+from export.model_file import Exported, export_network
+from training import checkpoint, fewshot, mnist
+from training.engine import Run, log_probs
+from training.finetune import FinetuneTask, Settings, finetune, replay, widened
+from training.from_onnx import digit_net
+from training.models import Classifier
+from training.own_pictures import Crops, split
+from training.recipe import Network, Recipe
+
+MNIST_TEST = "mnist test"
+HELD_OUT = "own, held out"
+
+
+@dataclass(frozen=True)
+class Base:
+    """What is taught: a network, its labels, and how it is built."""
+
+    network: Classifier
+    labels: tuple[str, ...]
+    recipe: Recipe
+    data: tuple[Data, ...]
+    licence: str
+
+
+@dataclass(frozen=True)
+class Taught:
+    """before, after: shares right, in [0, 1], by test; by_label: of the held-out examples, (before, after, count)."""
+
+    files: tuple[Exported, ...]
+    examples: int
+    held_out: int
+    before: dict[str, float]
+    after: dict[str, float]
+    by_label: dict[str, tuple[int, int, int]]
+
+
+def base_of(path: Path | None) -> Base:
+    """A model file of the shipped family or a checkpoint of single digits; None takes the shipped one."""
+    path = path or default_model()
+    if path.suffix == ".pt":
+        network, recipe, facts = checkpoint.load(path)
+        if not isinstance(network, Classifier) or not isinstance(recipe, Recipe):
+            raise ConfigError(f"{path}: reads whole rows; fine-tuning teaches single digits, so name a model of those")
+        return Base(network, facts.labels, recipe, facts.data, "CC BY-SA 3.0")
+    network, card = digit_net(path)
+    recipe = Recipe(name=card.name, network=Network(width=network.width))
+    return Base(network, card.labels, recipe, card.data, card.licence)
+
+
+def teach(
+    examples: Crops,
+    out: Path,
+    base: Base,
+    settings: Settings,
+    data_dir: Path | None = None,
+    held_out: float = 0.2,
+    run: Run | None = None,
+    tell: Callable[[str], None] = print,
+) -> Taught:
+    """Learn from examples, write `out` and its int8 twin where that passes its gates, and NAME.run/, a run's folder.
+
+    held_out: share of the examples to judge by; 0 learns from all and judges by other hands alone. Raises UsageError,
+    ConfigError in one line.
+    """
+    own, aside = split(examples, held_out, settings.seed, every_label=False) if held_out else (examples, None)
+    new = tuple(name for name in examples.names if name not in base.labels)
+    network, labels = widened(base.network, base.labels, new)
+    others = replay(base.labels, data_dir, settings.seed)
+    if base.recipe.episodes is not None:
+        taught, temperature, epochs = fewshot.with_examples(network, labels, own, new), 1.0, 0
+    else:
+        task = FinetuneTask(network, labels, own, aside, others, settings)
+        best = finetune(task, base.recipe.network, out.with_suffix(".run"), run)
+        taught, temperature, epochs = task.network, best.temperature, best.epoch
+
+    tests = _tests(labels, aside, others.held_out, data_dir)
+    before = {name: _right(base.network, samples) for name, samples in tests.items()}
+    after = {name: _right(taught, samples) for name, samples in tests.items()}
+    own_data = Data("the user's own pictures", len(own), "the user's", "")
+    card = ModelCard(
+        name=f"{base.recipe.name}-finetuned"[:80],
+        labels=labels,
+        preprocessing=PREPROCESSING,
+        temperature=temperature,
+        recipe="fine-tuned",
+        recipe_sha256=base.recipe.sha256,
+        epochs=epochs,
+        seed=settings.seed,
+        parameters=0,
+        data=(*base.data, own_data),
+        accuracies={},
+        commit="",
+        licence=base.licence,
+    )
+    calibration = np.concatenate([own.images, others.learnt[0][:1000]])
+    files = _exported(taught, card, out, tests, calibration, tell)
+    by_label = _by_label(base.network, taught, labels, aside) if aside is not None else {}
+    return Taught(files, len(own), len(aside) if aside else 0, before, after, by_label)
+
+
+def _tests(labels: tuple[str, ...], aside: Crops | None, others: Samples, data_dir: Path | None) -> dict[str, Samples]:
+    tests: dict[str, Samples] = {"other hands and what is no digit": others}
+    if aside is not None:
+        tests[HELD_OUT] = (aside.images, np.array([labels.index(aside.names[label]) for label in aside.labels]))
+    try:
+        test = mnist.load("test", data_dir, download=False)
+        tests[MNIST_TEST] = (test.images, test.labels.astype(np.int64))
+    except ConfigError:
+        pass  # the file is gated on what there is
+    return tests
+
+
+def _exported(
+    network: torch.nn.Module,
+    card: ModelCard,
+    out: Path,
+    tests: dict[str, Samples],
+    calibration: np.ndarray,
+    tell: Callable[[str], None],
+) -> tuple[Exported, ...]:
+    """float32, which has to pass, and int8, which is left out with a word where it does not."""
+    files = export_network(network, card, out, tests, calibration, ["float32"])
+    try:
+        int8: tuple[Precision, ...] = ("int8",)
+        files += export_network(network, card, out, tests, calibration, int8)
+    except ConfigError as error:
+        tell(str(error))
+    return files
+
+
+def _right(network: Classifier, samples: Samples) -> float:
+    crops, truth = samples
+    return float((log_probs(network, np.asarray(crops)).argmax(1) == np.asarray(truth)).mean())
+
+
+def _by_label(
+    base: Classifier, taught: Classifier, labels: tuple[str, ...], aside: Crops
+) -> dict[str, tuple[int, int, int]]:
+    truth = np.array([labels.index(aside.names[label]) for label in aside.labels])
+    was, now = (log_probs(network, aside.images).argmax(1) == truth for network in (base, taught))
+    return {
+        labels[label]: (int(was[truth == label].sum()), int(now[truth == label].sum()), int((truth == label).sum()))
+        for label in sorted(set(truth.tolist()))
+    }
+
+
+def table(taught: Taught) -> str:
+    """What it was worth, for a terminal."""
+    lines = []
+    if taught.by_label:
+        lines.append("held out  examples  right before  right after")
+        lines += [f"{name:>8}  {n:>8}  {was:>12}  {now:>11}" for name, (was, now, n) in taught.by_label.items()]
+    lines += [f"{name}: {taught.before[name]:.2%} before, {taught.after[name]:.2%} after" for name in taught.before]
+    return "\n".join(lines)

@@ -1,0 +1,32 @@
+"""A model file becomes a network again that says what the file says."""
+
+import numpy as np
+import pytest
+
+from edge.engine import EngineConfig
+from edge.errors import ConfigError, ModelError
+from edge.recogniser import Recogniser, default_model
+from edge.sequence import default_row_model
+from training.engine import log_probs
+from training.from_onnx import digit_net
+
+
+def test_the_shipped_file_says_as_a_network_what_it_says_as_a_file():
+    network, card = digit_net(default_model())
+    recogniser = Recogniser(default_model(), EngineConfig("cpu"))
+    assert card == recogniser.card
+    crops = np.random.default_rng(0).integers(0, 256, (40, 28, 28), np.uint8)
+    told = recogniser.log_probs(crops) * card.temperature
+    told -= np.logaddexp.reduce(told, axis=1, keepdims=True)
+    assert np.abs(log_probs(network, crops) - told).max() < 1e-3
+    assert not network.training and all(weight.requires_grad for weight in network.parameters())
+
+
+def test_other_files_are_refused_in_one_line(tmp_path):
+    with pytest.raises((ModelError, ConfigError)) as error:
+        digit_net(default_row_model())
+    assert str(error.value).startswith(str(default_row_model())) and "\n" not in str(error.value)
+    path = tmp_path / "none.onnx"
+    path.write_bytes(b"no model")
+    with pytest.raises(ModelError, match=r"none\.onnx: "):
+        digit_net(path)
