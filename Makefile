@@ -22,7 +22,7 @@ PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test format train export evaluate calibrate bench-accuracy bench-speed bench-live bench-shaky samples docs pictures clean distclean
+.PHONY: help demo test format train export evaluate calibrate bench-accuracy bench-speed bench-live bench-shaky bench-finetune reproduce samples docs pictures clean distclean
 
 help: ## List what make can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -68,6 +68,12 @@ bench-live: $(VENV)/.dev ## What live reading costs: latency, idle load, READY, 
 
 bench-shaky: $(VENV)/.dev ## Rows right in shaky videos: by single frames, by votes, by all frames (benchmarks/shaky.json)
 	$(BIN)/python -m benchmarks.shaky $(DATA) --count 160 --json benchmarks/shaky.json
+
+bench-finetune: $(VENV)/.dev ## What fine-tuning is worth on strange hands (benchmarks/finetune.json)
+	$(BIN)/python -m benchmarks.finetune $(DATA) --json benchmarks/finetune.json
+
+reproduce: $(VENV)/.dev ## Train every recipe of single digits by three seeds, and compare them (docs/recipes.md); hours
+	$(BIN)/python -m benchmarks.recipes $(DATA)
 
 samples: $(VENV)/.dev ## Draw the bundled samples anew (edge/samples/)
 	$(BIN)/python -m training.synth.samples

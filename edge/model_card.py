@@ -2,7 +2,7 @@
 
 import json
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
 from edge.errors import ModelError
@@ -34,6 +34,7 @@ class ModelCard:
     temperature: log-probabilities divided by it and normalised again are calibrated probabilities.
     accuracies: name of a test -> share right, in [0, 1].
     precision: of weights and arithmetic; files of before there were others do not name theirs.
+    attacked: by how pictures were changed on purpose to mislead the network -> share right, in [0, 1].
     """
 
     name: str
@@ -50,6 +51,7 @@ class ModelCard:
     commit: str
     licence: str
     precision: Precision = "float32"
+    attacked: dict[str, float] = field(default_factory=dict)
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), sort_keys=True)
@@ -72,7 +74,7 @@ class ModelCard:
                 and 0 < float(card.temperature) < math.inf
                 and isinstance(card.name, str)
                 and card.precision in get_args(Precision)
-                and all(0 <= float(share) <= 1 for share in card.accuracies.values())
+                and all(0 <= float(share) <= 1 for share in (*card.accuracies.values(), *card.attacked.values()))
             )
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise ModelError(f"its metadata cannot be understood ({printable(str(error))})") from None

@@ -60,8 +60,25 @@ def markdown(card: ModelCard, size: int) -> str:
         "",
         words["tests"],
         "",
+        *_attacked(card),
         "## Limits",
         "",
         words["limits"],
     ]
     return "\n".join(lines) + "\n"
+
+
+def _attacked(card: ModelCard) -> list[str]:
+    if not card.attacked:
+        return []
+    return [
+        "## Pictures changed to mislead it",
+        "",
+        "Each pixel by at most epsilon, a share of full scale, by one that knows the network: FGSM in one step, PGD in "
+        "many.",
+        "",
+        "| samples | right |",
+        "|---|---|",
+        *(f"| {name} | {share:.2%} |" for name, share in card.attacked.items()),
+        "",
+    ]

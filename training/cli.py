@@ -80,8 +80,12 @@ def evaluate(
         bool, typer.Option("--adversarial", help="Attack a checkpoint by changed pixels, FGSM and PGD.")
     ] = False,
     attacked: Annotated[int, typer.Option(metavar="N", min=1, help="Attack the first N digits.")] = 2000,
+    folder: Annotated[
+        Path | None,
+        typer.Option(help="Pictures to ask in place of MNIST's, a folder a label.", show_default=False),
+    ] = None,
 ) -> None:
-    """Accuracy on MNIST's test set, by the code that runs on the box.
+    """Accuracy on MNIST's test set, or on your own pictures, by the code that runs on the box.
 
     The page has what is mistaken for what, label by label, the worst mistakes, and whether the model
     is as sure as it is right; of a checkpoint, also where it looked, and its training.
@@ -94,7 +98,7 @@ def evaluate(
             f"--adversarial needs gradients, which {model or 'the shipped model'} has not; "
             "name a checkpoint, such as runs/mnist/best.pt"
         )
-    if checkpoint or report is not None:
+    if checkpoint or report is not None or folder is not None:
         with _training_extra():
             if report is not None:
                 from training import report as page
@@ -105,10 +109,18 @@ def evaluate(
     from training.evaluate import model_of
 
     asked = model_of(model)
-    digits = mnist.load("test", data_dir)
     if report is not None:
         page.made(report)  # before the work, not after it
-    found = ask(asked, digits.images, digits.labels, tuple("0123456789"), "MNIST's test set")
+    if folder is None:
+        digits = mnist.load("test", data_dir)
+        found = ask(asked, digits.images, digits.labels, tuple("0123456789"), "MNIST's test set")
+    else:
+        from training.own_pictures import read_folder
+
+        own = read_folder(folder, labels=asked.labels)
+        for problem in own.problems:
+            typer.echo(f"digitd: {problem}", err=True)
+        found = ask(asked, own.crops.images, own.crops.labels, own.crops.names, str(folder))
     typer.echo(found.table())
     if adversarial and asked.network is not None:
         from training.adversarial import robustness, table

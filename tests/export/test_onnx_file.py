@@ -61,6 +61,15 @@ def test_the_card_inside_is_complete_and_true(exported, tiny_run):
     assert card.accuracies == {**facts.accuracies, **exported.accuracies} and card.precision == "float32"
 
 
+def test_the_card_says_what_changed_pixels_cost(exported):
+    attacked = Recogniser(exported.path, CPU).card.attacked
+    (fgsm, right) = next(iter(attacked.items()))
+    assert fgsm == "mnist test, the first 500, FGSM 0.05" and len(attacked) == 4
+    assert min(attacked.values()) < right < exported.accuracies[samples.MNIST_TEST]
+    page = exported.path.with_suffix(".md").read_text()
+    assert f"| {fgsm} | {right:.2%} |" in page
+
+
 def test_the_file_holds_no_trace_of_the_source_it_was_made_from(exported):
     data = exported.path.read_bytes()
     assert str(Path(__file__).parents[2]).encode() not in data and b".py" not in data

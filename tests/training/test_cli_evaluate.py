@@ -84,3 +84,19 @@ def test_a_model_file_is_evaluated_without_torch_and_without_what_draws(digitd, 
     done = subprocess.run([sys.executable, "-c", code, taken_for_mnist], capture_output=True, timeout=120)
     assert done.returncode == 0, done.stderr.decode()
     assert b"the shipped model on MNIST's test set" in done.stdout
+
+
+def test_ones_own_pictures_are_asked_in_place_of_mnists(digitd, tmp_path, stroke_digits):
+    import cv2
+
+    for label in (3, 8):
+        folder = tmp_path / "own" / str(label)
+        folder.mkdir(parents=True)
+        for number, crop in enumerate(stroke_digits.crops[stroke_digits.labels == label][:3]):
+            page = 235 - cv2.copyMakeBorder(cv2.resize(crop, (84, 84)), 40, 40, 40, 40, cv2.BORDER_CONSTANT) // 2
+            cv2.imwrite(str(folder / f"{number}.png"), page)
+    (tmp_path / "own" / "3" / "broken.png").write_bytes(b"no picture")
+    done = digitd("evaluate", "--folder", tmp_path / "own")
+    said = done.stdout.decode()
+    assert done.returncode == 0 and " of 6 right" in said and "own" in said.splitlines()[-1]
+    assert b"broken.png" in done.stderr and b"Traceback" not in done.stderr
