@@ -116,20 +116,20 @@ def agrees(farthest: float, precision: Precision, test: str) -> Gate:
 def reads_as_well(ours: np.ndarray, theirs: np.ndarray, precision: Precision, test: str) -> Gate:
     """Whether the share right, of the file, is at most DROPS below that of what it is made from.
 
-    ours, theirs: bool [N], which samples each reads rightly. Where some loss is allowed, one that may be chance
-    passes too, else a set of 1500 samples would be asked for more than it can tell: of the samples that only one reads
-    rightly, as many being the other's happens with a probability of CHANCE or more by tossing coins (McNemar's exact
-    test, one-sided).
+    ours, theirs: bool [N], which samples each reads rightly. Of a set so small that one sample is more than is allowed,
+    a loss that may be chance passes too, as it cannot tell: of the samples that only one reads rightly, as many being
+    the other's happens with a probability of CHANCE or more by tossing coins (McNemar's exact test, one-sided).
     """
     drop = DROPS[precision]
     lost, won = int((ours & ~theirs).sum()), int((~ours & theirs).sum())
     found = (lost - won) / len(ours)
-    passed = found <= drop or (drop > 0 and _chance(lost, won) >= CHANCE)
+    too_few = 0 < drop < 1 / len(ours)
+    passed = found <= drop or (too_few and _chance(lost, won) >= CHANCE)
     return Gate(
         f"right, {test}",
         passed,
         f"{theirs.mean():.2%} of {len(ours):,}, was {ours.mean():.2%}: {lost} lost, {won} won",
-        f"at most {drop * 100:g} points less" + (" beyond chance" if drop else ""),
+        f"at most {drop * 100:g} points less" + (" beyond chance" if too_few else ""),
     )
 
 
