@@ -2,12 +2,13 @@
 
     python docs/generate.py [--model FILE]
 
-Writes docs/cli.md from the commands' own help. In README.md and docs/results.md it renews the block that follows each
+Writes docs/cli.md from the commands' own help. In README.md, docs/results.md and docs/training.md it renews the block that follows each
 comment of these kinds:
 
     <!-- output: digitd ... -->     what that command prints
     <!-- figures -->                the table of accuracies, from the model file and benchmarks/accuracy.json
     <!-- coverage -->               what share of rows can be accepted at which risk, from the same
+    <!-- finetune -->               what fine-tuning is worth, from benchmarks/finetune.json
 """
 
 import argparse
@@ -21,7 +22,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 CLI = ROOT / "docs" / "cli.md"
-TEXTS = (ROOT / "README.md", ROOT / "docs" / "results.md")
+TEXTS = (ROOT / "README.md", ROOT / "docs" / "results.md", ROOT / "docs" / "training.md")
+TAUGHT = ROOT / "benchmarks" / "finetune.json"
 FIGURES = ROOT / "benchmarks" / "accuracy.json"
 
 COMMANDS = (
@@ -34,6 +36,7 @@ COMMANDS = (
     "doctor",
     "train",
     "evaluate",
+    "finetune",
     "export",
     "quantize",
     "verify",
@@ -48,6 +51,7 @@ WIDTH = 80  # columns of the help, whatever the terminal
 OUTPUT_BLOCK = re.compile(r"<!-- output: (digitd .+?) -->\n```text\n.*?```\n", re.DOTALL)
 COVERAGE_BLOCK = re.compile(r"<!-- coverage -->\n(?:\|.*\n)*")
 FIGURES_BLOCK = re.compile(r"<!-- figures -->\n(?:\|.*\n)*")
+TAUGHT_BLOCK = re.compile(r"<!-- finetune -->\n(?:\|.*\n)*")
 
 
 def digitd(*arguments: str) -> str:
@@ -80,6 +84,7 @@ def renewed(text: str, model: Path | None = None) -> str:
 
     text = OUTPUT_BLOCK.sub(output, text)
     text = COVERAGE_BLOCK.sub(lambda _: f"<!-- coverage -->\n{coverage()}", text)
+    text = TAUGHT_BLOCK.sub(lambda _: f"<!-- finetune -->\n{finetune()}", text)
     return FIGURES_BLOCK.sub(lambda _: f"<!-- figures -->\n{figures(model)}", text)
 
 
@@ -90,6 +95,20 @@ def coverage() -> str:
     for of in measured["coverage"] if measured else []:
         least = "–" if of["confidence"] is None else f"{of['confidence']:.4f}"
         lines.append(f"| 1 in {1 / of['risk']:,.0f} | {of['share']:.1%} | {least} |")
+    return "\n".join(lines) + "\n"
+
+
+def finetune() -> str:
+    """The table of strange hands, one a line."""
+    lines = [
+        "| examples | of the hand, before | after | rows of six, before | after | MNIST | both models: of the hand | MNIST |",
+        "|--:|--:|--:|--:|--:|--:|--:|--:|",
+    ]
+    for of in json.loads(TAUGHT.read_text(encoding="utf-8")) if TAUGHT.is_file() else []:
+        lines.append(
+            f"| {of['examples']} | {of['before']:.1%} | {of['after']:.1%} | {of['rows before']:.0%} "
+            f"| {of['rows after']:.0%} | {of['mnist']:+.2f} | {of['together']:.1%} | {of['mnist together']:+.2f} |"
+        )
     return "\n".join(lines) + "\n"
 
 

@@ -25,10 +25,11 @@ def finetune(
     held_out: Annotated[
         float, typer.Option(min=0, max=0.5, help="Share of the examples to judge by; 0 learns from all.")
     ] = 0.2,
-    frozen: Annotated[
-        bool, typer.Option("--frozen", help="Teach the last layer alone: quicker, changes less.")
-    ] = False,
-    epochs: Annotated[int | None, typer.Option(min=1, help="At most.", show_default="10")] = None,
+    trunk: Annotated[
+        float,
+        typer.Option(min=0, max=1, help="Share of the last layer's rate that the others learn at; 0 keeps them."),
+    ] = 0.0,
+    epochs: Annotated[int | None, typer.Option(min=1, help="At most.", show_default="6")] = None,
     seed: Annotated[int, typer.Option(help="Of chance.")] = 1,
     data_dir: Annotated[
         Path | None,
@@ -89,8 +90,7 @@ def finetune(
     typer.echo(f"{len(found.crops)} examples of {labels} labels, to be looked at: {pictured}")
     if sheet:
         return
-    changes = {"epochs": epochs, "trunk": 0.0 if frozen else None}
-    settings = replace(Settings(seed=seed), **{key: value for key, value in changes.items() if value is not None})
+    settings = replace(Settings(seed=seed, trunk=trunk), **({"epochs": epochs} if epochs else {}))
     taught = teaching.teach(
         found.crops, out, beginning, settings, data_dir, held_out, Run(threads=threads), tell=typer.echo
     )
