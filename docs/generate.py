@@ -2,8 +2,8 @@
 
     python docs/generate.py [--model FILE]
 
-Writes docs/cli.md from the commands' own help. In README.md, docs/results.md and docs/training.md it renews the block that follows each
-comment of these kinds:
+Writes docs/cli.md from the commands' own help. In README.md, docs/results.md and docs/training.md it renews the block
+that follows each comment of these kinds:
 
     <!-- output: digitd ... -->     what that command prints
     <!-- figures -->                the table of accuracies, from the model file and benchmarks/accuracy.json
@@ -101,7 +101,8 @@ def coverage() -> str:
 def finetune() -> str:
     """The table of strange hands, one a line."""
     lines = [
-        "| examples | of the hand, before | after | rows of six, before | after | MNIST | both models: of the hand | MNIST |",
+        "| examples | of the hand, before | after | rows of six, before | after | MNIST "
+        "| both models: of the hand | MNIST |",
         "|--:|--:|--:|--:|--:|--:|--:|--:|",
     ]
     for of in json.loads(TAUGHT.read_text(encoding="utf-8")) if TAUGHT.is_file() else []:
