@@ -17,7 +17,6 @@ import tempfile
 import time
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from edge.imaging.normalise import normalise
@@ -28,6 +27,7 @@ from training import mnist
 from training.engine import Run
 from training.finetune import Settings
 from training.own_pictures import Crops, Origin
+from training.synth.plain_rows import plain_rows
 from training.synth.strokes import Hand, HandStyle, draw_hand
 
 STRANGE = HandStyle(habit=(0.05, 0.09), slant=(-0.7, 0.9), aspect=(0.55, 1.7), turn=(0.03, 0.06), uncommon=0.9)
@@ -40,22 +40,6 @@ def digits(hand: Hand, each: int, rng: np.random.Generator) -> tuple[np.ndarray,
     """Crops uint8 [10 * each, 28, 28] and labels."""
     truth = np.tile(np.arange(10), each)
     return np.stack([normalise(hand.digit(label, rng)) for label in truth]), truth
-
-
-def pages(crops: np.ndarray, truth: np.ndarray, rng: np.random.Generator) -> list[tuple[np.ndarray, str]]:
-    """Grey pages of a row each, six digits side by side on paper, and what they say."""
-    made = []
-    for _ in range(ROWS):
-        chosen = rng.integers(len(crops), size=6)
-        page, left = np.full((130, 640), 225.0), 60
-        for crop in crops[chosen]:
-            ink = cv2.resize(crop, (84, 84), interpolation=cv2.INTER_CUBIC)
-            there = np.flatnonzero(ink.max(0) > 30)
-            ink = ink[:, there[0] : there[-1] + 1]
-            page[23:107, left : left + ink.shape[1]] -= 0.75 * ink
-            left += ink.shape[1] + int(rng.integers(6, 16))
-        made.append((np.clip(page, 0, 255).astype(np.uint8), "".join(map(str, truth[chosen]))))
-    return made
 
 
 def read_rightly(reader: Reader, rows: list[tuple[np.ndarray, str]]) -> float:
@@ -109,7 +93,7 @@ def main() -> None:
                 seconds = time.perf_counter() - began
                 tuned = Recogniser(done.files[0].path)
                 both = Tuned(default_model(), done.files[0].path)
-                rows = pages(crops, truth, np.random.default_rng(len(lines)))
+                rows = plain_rows(crops, truth, tuple("0123456789"), ROWS, 6, np.random.default_rng(len(lines)))
                 line = {
                     "rows before": read_rightly(Reader(), rows),
                     "rows after": read_rightly(Reader(done.files[0].path), rows),

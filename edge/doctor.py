@@ -193,16 +193,19 @@ def _models(
     _describe(report, "model", path, recogniser.card)
     _describe(report, "row_model", row_path, read_card(row_path))
     if reader.row_model is None:
+        by_choice = recogniser.card.alone
+        why = "it was taught a hand that the row model does not know" if by_choice else "the row model has other labels"
+        mend = f"to have both, name {row_path} with --row-model" if by_choice else _SURER
         report.add(
-            "model",
-            "note",
-            f"rows are read character by character, by {recogniser.card.name} alone: the row model has other labels",
-            "for surer rows, promote a row model of the same labels, each a single character",
+            "model", "note", f"rows are read character by character, by {recogniser.card.name} alone: {why}", mend
         )
     report.facts["provider"].update(obtained=list(recogniser.providers), note=recogniser.note)
     report.add("provider", "ok", f"asked for {provider}, runs on {', '.join(recogniser.providers)}")
     if recogniser.note:
         report.add("provider", "note", recogniser.note, None)
+
+
+_SURER = "for surer rows, promote a row model of the same labels, each a single character"
 
 
 def _origin(named: Path | None, chosen: Path | None) -> str:

@@ -34,6 +34,7 @@ class ModelCard:
     temperature: log-probabilities divided by it and normalised again are calibrated probabilities.
     accuracies: name of a test -> share right, in [0, 1].
     precision: of weights and arithmetic; files of before there were others do not name theirs.
+    alone: whether rows are read by its digits alone: it was taught a hand that the row model does not know.
     attacked: by how pictures were changed on purpose to mislead the network -> share right, in [0, 1].
     """
 
@@ -51,6 +52,7 @@ class ModelCard:
     commit: str
     licence: str
     precision: Precision = "float32"
+    alone: bool = False
     attacked: dict[str, float] = field(default_factory=dict)
 
     def to_json(self) -> str:
@@ -73,6 +75,7 @@ class ModelCard:
                 and len(set(card.labels)) == len(card.labels) >= 2
                 and 0 < float(card.temperature) < math.inf
                 and isinstance(card.name, str)
+                and isinstance(card.alone, bool)
                 and card.precision in get_args(Precision)
                 and all(0 <= float(share) <= 1 for share in (*card.accuracies.values(), *card.attacked.values()))
             )

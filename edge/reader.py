@@ -93,8 +93,8 @@ class Reader:
     """Reads rows of digits.
 
     model, row_model: ONNX files written by `digitd export`, of single digits and of whole rows; None takes the ones
-    that come with the package. Where their labels differ, or are more than one character, the candidates of single
-    digits are read alone, and `row_model` is None.
+    that come with the package. Where their labels differ, or are more than one character, or `model`'s card says so and
+    no row model is named, the candidates of single digits are read alone, and `row_model` is None.
     tuned: one fine-tuned from `model`, whose answers are taken where it is at least as sure as `tuned_above`.
     Raises ModelError or ProviderError in one line that says what, where and the mend.
     """
@@ -110,7 +110,9 @@ class Reader:
     ) -> None:
         self.recogniser = Tuned(model, tuned, tuned_above, engine) if tuned else Recogniser(model, engine)
         self._rows = RowModel(row_model, engine)
-        self.row_model = self._rows if _agree(self.recogniser.card.labels, self._rows.labels) else None
+        card = self.recogniser.card
+        alone = card.alone and row_model is None
+        self.row_model = self._rows if not alone and _agree(card.labels, self._rows.labels) else None
 
     @property
     def name(self) -> str:

@@ -42,6 +42,7 @@ def markdown(card: ModelCard, size: int) -> str:
         f"| preprocessing | version {card.preprocessing}, {words['made']} |",
         f"| recipe | `{card.recipe}`, sha256 {card.recipe_sha256[:16]} |",
         f"| trained | {card.epochs} epochs, seed {card.seed}, commit {card.commit or 'unknown'} |",
+        *(["| rows | read by its digits alone, without the row model |"] if card.alone else []),
         f"| chosen | {words['chosen']} |",
         f"| temperature | {card.temperature:g}; 1 is none, others are fitted on the validation samples |",
         f"| licence of the weights | {card.licence} |",

@@ -10,9 +10,10 @@ import torch
 from edge.errors import ConfigError
 from edge.imaging.normalise import PREPROCESSING
 from edge.model_card import Data, ModelCard, Precision
+from edge.reader import Reader
 from edge.recogniser import default_model
 from export.kinds import Samples
-from export.model_file import Exported, export_network
+from export.model_file import Exported, changed_card, export_network
 from training import checkpoint, fewshot, mnist
 from training.engine import Run, log_probs
 from training.finetune import FinetuneTask, Settings, finetune, replay, widened
@@ -20,8 +21,12 @@ from training.from_onnx import digit_net
 from training.models import Classifier
 from training.own_pictures import Crops, split
 from training.recipe import Network, Recipe
+from training.synth.plain_rows import plain_rows
 
 MNIST_TEST = "mnist test"
+_ROWS = 40  # put together of single digits, to see whether the row model helps
+_ENOUGH = 20  # held-out examples to put them together of; of fewer, those learnt from are taken
+_BY_FAR = 0.1  # of the rows: the row model knows more of other hands, and goes only where it harms this one
 HELD_OUT = "own, held out"
 
 
@@ -108,8 +113,30 @@ def teach(
     )
     calibration = np.concatenate([own.images, others.learnt[0][:1000]])
     files = _exported(taught, card, out, tests, calibration, tell)
+    alone = _reads_better_alone(files[0].path, aside if aside is not None and len(aside) >= _ENOUGH else own, tell)
+    for file in files if alone else ():
+        changed_card(file.path, alone=True)
     by_label = _by_label(base.network, taught, labels, aside) if aside is not None else {}
     return Taught(files, len(own), len(aside) if aside else 0, before, after, by_label)
+
+
+def _reads_better_alone(path: Path, crops: Crops, tell: Callable[[str], None]) -> bool:
+    """Whether rows of these digits are read better without the row model, which knows nothing of what was taught."""
+    rows = plain_rows(crops.images, crops.labels, crops.names, _ROWS, 5, np.random.default_rng(0))
+    reader = Reader(path)
+    if reader.row_model is None:  # of other labels: there is no choice
+        return False
+    shares = []
+    for row_model in (reader.row_model, None):
+        reader.row_model = row_model
+        said = (max((row.text for row in reader.read(page)), key=len, default="") for page, _ in rows)
+        shares.append(sum(text == truth for text, (_, truth) in zip(said, rows, strict=True)) / len(rows))
+    better = shares[1] > shares[0] + _BY_FAR
+    tell(
+        f"rows put together of your digits: {shares[0]:.0%} right with the row model, {shares[1]:.0%} without: "
+        f"read {'without' if better else 'with'} it"
+    )
+    return better
 
 
 def _tests(labels: tuple[str, ...], aside: Crops | None, others: Samples, data_dir: Path | None) -> dict[str, Samples]:

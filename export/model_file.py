@@ -18,7 +18,7 @@ from export import gates
 from export.card import markdown
 from export.gates import Gate, Refused
 from export.kinds import Digits, Kind, Samples, kind_of
-from export.program import onnx_program, still, with_card
+from export.program import card_of, onnx_program, still, with_card
 from export.quantisation import WAYS, Try, best, halved, quantised
 from export.reference import Reference, measured
 
@@ -130,6 +130,18 @@ def write(made: Made, card: ModelCard, out: Path, reference: Reference, precisio
         part.unlink(missing_ok=True)
     out.with_suffix(".md").write_text(markdown(card, size), encoding="utf-8")
     return Exported(out, precision, size, found.farthest, found.accuracies, reference.accuracies, passed, made.tries)
+
+
+def changed_card(path: Path, **changes: object) -> None:
+    """Put other values into the card of a file written by `write`, and renew its page."""
+    model = onnx.load(path)
+    card = card_of(model)
+    assert card is not None
+    card = replace(card, **changes)
+    part = path.with_name(f"{path.name}.part")
+    part.write_bytes(_bytes(model, card))
+    part.replace(path)
+    path.with_suffix(".md").write_text(markdown(card, path.stat().st_size), encoding="utf-8")
 
 
 def _bytes(model: onnx.ModelProto, card: ModelCard) -> bytes:

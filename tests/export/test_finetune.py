@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from edge.imaging.normalise import normalise
+from edge.reader import Reader
 from edge.recogniser import Recogniser, default_model
+from edge.sequence import default_row_model
 from export import finetune as teaching
 from export import model_file
 from training import mnist
@@ -82,10 +84,19 @@ def test_it_is_written_gated_with_its_card_and_an_int8_twin_or_a_word_why_not(ta
     assert card.accuracies["own, held out"] == pytest.approx(done.after["own, held out"])
     assert out.with_suffix(".md").is_file()
     small = out.with_name("mine.int8.onnx")
-    assert small.is_file() == (not told)
-    if told:
-        assert "not written" in told[0] and "\n" not in told[0]
+    refused = [line for line in told if "not written" in line]
+    assert small.is_file() == (not refused) and not any("\n" in line for line in told)
     assert {path.name for path in out.with_suffix(".run").iterdir()} >= {"best.pt", "history.jsonl"}
+
+
+def test_rows_are_read_with_or_without_the_row_model_as_is_better_for_the_hand(taught):
+    _, out, told = taught
+    (line,) = [line for line in told if line.startswith("rows put together of your digits: ")]
+    assert Recogniser(out).card.alone == line.endswith("read without it")
+    reader = Reader(out)
+    assert (reader.row_model is None) == Recogniser(out).card.alone
+    assert ("read by its digits alone" in out.with_suffix(".md").read_text()) == Recogniser(out).card.alone
+    assert Reader(out, row_model=default_row_model()).row_model is not None  # named, it is asked
 
 
 def test_what_it_was_worth_is_told_by_label_and_for_other_hands(taught):
