@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from edge.errors import ConfigError, UsageError
-from edge.recogniser import default_model
 
 
 def finetune(
@@ -53,7 +52,7 @@ def finetune(
 
         from tqdm import tqdm
 
-        from edge.recogniser import Recogniser
+        from edge.recogniser import Recogniser, default_model
         from export import finetune as teaching
         from training.engine import Run
         from training.finetune import Settings

@@ -64,8 +64,9 @@ def test_what_is_no_separator_is_none(mark):
 def test_separators_stand_in_the_written_text():
     corners = ((0.0, 0.0),) * 4
     marks = (Separator(".", 1, (0, 0, 1, 1)), Separator(",", 4, (0, 0, 1, 1)), Separator("-", 6, (0, 0, 1, 1)))
-    assert Row("123450", 0.9, (), corners, marks).written == "1.234,50-"
-    assert Row("12", 0.9, (), corners).written == "12"
+    digits = tuple(Digit(text, 0.9, (0, 0, 1, 1)) for text in "123450")
+    assert Row("123450", 0.9, digits, corners, marks).written == "1.234,50-"
+    assert Row("12", 0.9, digits[:2], corners).written == "12"
 
 
 def test_amounts_as_people_write_them_are_read_with_their_separators():

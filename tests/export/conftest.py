@@ -2,14 +2,14 @@
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 
-@pytest.fixture(scope="session")
-def few_samples(stroke_mnist: Path) -> Iterator[Path]:
-    """The folder of `stroke_mnist`, which passes for MNIST's; and of each source few samples, as they cost seconds."""
+@contextmanager
+def _few_samples(stroke_mnist: Path) -> Iterator[Path]:
     from export import samples
     from training import mnist
 
@@ -22,13 +22,21 @@ def few_samples(stroke_mnist: Path) -> Iterator[Path]:
         yield stroke_mnist
 
 
+@pytest.fixture
+def few_samples(stroke_mnist: Path) -> Iterator[Path]:
+    """The folder of `stroke_mnist`, which passes for MNIST's; and of each source few samples, as they cost seconds."""
+    with _few_samples(stroke_mnist) as folder:
+        yield folder
+
+
 @pytest.fixture(scope="session")
-def files(tiny_run, few_samples, tmp_path_factory):
+def files(tiny_run, stroke_mnist, tmp_path_factory):
     """The tiny run's checkpoint as model files: what `export_onnx` returns, by precision."""
     from export.onnx_file import export_onnx
 
     out = tmp_path_factory.mktemp("models") / "new" / "tiny.onnx"
-    done = export_onnx(tiny_run.out / "best.pt", out, few_samples, ["int8", "float32", "float16"])
+    with _few_samples(stroke_mnist) as folder:
+        done = export_onnx(tiny_run.out / "best.pt", out, folder, ["int8", "float32", "float16"])
     return {file.precision: file for file in done}
 
 
