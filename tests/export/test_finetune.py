@@ -61,7 +61,7 @@ def taught(strange, tmp_path_factory):
     found = read_folder(folder / "mine", labels=LABELS)
     out = folder / "mine.onnx"
     told = []
-    settings = Settings(epochs=2, steps=20, own=32, replayed=32)
+    settings = Settings(epochs=2, steps=40, own=64, replayed=64)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(model_file, "WAYS", model_file.WAYS[:1])  # how ranges are found is tested elsewhere
         done = teaching.teach(
