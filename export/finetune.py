@@ -1,12 +1,14 @@
 """A user's own pictures -> a model file that reads their hand: cut out, learnt, gated, offered for promotion."""
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from edge.arrays import U8
 from edge.errors import ConfigError
 from edge.imaging.normalise import PREPROCESSING
 from edge.model_card import Data, ModelCard, Precision
@@ -140,15 +142,23 @@ def _reads_better_alone(path: Path, crops: Crops, tell: Callable[[str], None]) -
 
 
 def _tests(labels: tuple[str, ...], aside: Crops | None, others: Samples, data_dir: Path | None) -> dict[str, Samples]:
-    tests: dict[str, Samples] = {"other hands and what is no digit": others}
+    tests: dict[str, Samples] = {_named("other hands and what is no digit", others[0]): others}
     if aside is not None:
-        tests[HELD_OUT] = (aside.images, np.array([labels.index(aside.names[label]) for label in aside.labels]))
+        tests[_named(HELD_OUT, aside.images)] = (
+            aside.images,
+            np.array([labels.index(aside.names[label]) for label in aside.labels]),
+        )
     try:
         test = mnist.load("test", data_dir, download=False)
         tests[MNIST_TEST] = (test.images, test.labels.astype(np.int64))
     except ConfigError:
         pass  # the file is gated on what there is
     return tests
+
+
+def _named(test: str, crops: Sequence[U8] | U8) -> str:
+    """With a mark of the very samples: files are compared by tests of one name, when one is promoted."""
+    return f"{test} ({hashlib.sha256(np.asarray(crops).tobytes()).hexdigest()[:6]})"
 
 
 def _exported(

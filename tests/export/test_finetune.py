@@ -81,7 +81,8 @@ def test_it_is_written_gated_with_its_card_and_an_int8_twin_or_a_word_why_not(ta
     done, out, told = taught
     card = Recogniser(out).card
     assert card.labels == LABELS and card.recipe == "fine-tuned" and card.data[-1].name == "the user's own pictures"
-    assert card.accuracies["own, held out"] == pytest.approx(done.after["own, held out"])
+    (own,) = [name for name in card.accuracies if name.startswith("own, held out (")]
+    assert card.accuracies[own] == pytest.approx(done.after[own])
     assert out.with_suffix(".md").is_file()
     small = out.with_name("mine.int8.onnx")
     refused = [line for line in told if "not written" in line]
@@ -106,7 +107,8 @@ def test_what_it_was_worth_is_told_by_label_and_for_other_hands(taught):
     assert sum(now for _, now, _ in done.by_label.values()) > sum(was for was, _, _ in done.by_label.values())
     said = teaching.table(done)
     assert "held out  examples  right before  right after" in said and "other hands" in said
-    assert done.after["other hands and what is no digit"] > done.before["other hands and what is no digit"] - 0.1
+    (others,) = [name for name in done.after if name.startswith("other hands and what is no digit (")]
+    assert done.after[others] > done.before[others] - 0.1
 
 
 def test_a_taught_file_can_be_taught_again(taught):
