@@ -12,7 +12,7 @@ from edge.config import Config
 from edge.engine import EngineConfig
 from edge.errors import ConfigError, DigitdError
 from edge.kept import Kept
-from edge.model_files import ModelFiles
+from edge.model_files import Chosen, ModelFiles
 from edge.outbox import Outbox
 from edge.reader import Reader
 from edge.sinks import Sink, open_sink
@@ -35,19 +35,17 @@ def state_directory(config: Config) -> Path:
     return folder
 
 
-def models_of(config: Config) -> ModelFiles:
-    """The model files that are named there."""
+def model_files(config: Config) -> Chosen:
+    """Those that are named there, else those in use. Raises ModelError."""
     wanted = config.model
-    return ModelFiles(wanted.digits, wanted.rows, wanted.tuned, wanted.tuned_above)
+    return ModelFiles(wanted.digits, wanted.rows, wanted.tuned, wanted.tuned_above).chosen()
 
 
-def warm_reader(config: Config) -> Reader:
+def warm_reader(config: Config, files: Chosen) -> Reader:
     """A reader that has read once, so that the first frame is not the slow one. Raises ModelError, ProviderError."""
     wanted = config.model
     cv2.setNumThreads(wanted.threads)
-    models = models_of(config)
-    reader = models.reader(EngineConfig(wanted.provider, wanted.threads))
-    files = models.chosen()
+    reader = files.reader(EngineConfig(wanted.provider, wanted.threads))
     log.info("reads with %s: digits %s, rows %s", reader.name, files.digits or "as shipped", files.rows or "as shipped")
     sample = cv2.imread(str(_SAMPLE))
     if sample is not None:

@@ -23,7 +23,7 @@ from edge import notify
 from edge.arrays import U8
 from edge.assembly import (
     changed_sinks,
-    models_of,
+    model_files,
     open_kept,
     open_outbox,
     open_sinks,
@@ -37,6 +37,7 @@ from edge.events import Event, Gone, Reading, State, state
 from edge.frame import Frame
 from edge.intake import Intake
 from edge.outbox import OutboxError
+from edge.reader import Reader
 from edge.row import Row
 from edge.sinks.delivery import Delivery, stop_all
 from edge.sources.capture import Capture
@@ -103,14 +104,14 @@ class Daemon:
         signal.signal(signal.SIGHUP, self._reload_soon)
         self.config = load(self.path)
         notify.status("starting: loading the models")
-        self._models = models_of(self.config).chosen()
-        self._reader = warm_reader(self.config)
+        self._files = model_files(self.config)
+        self._reader = warm_reader(self.config, self._files)
         self._folder = state_directory(self.config)
         self._outbox = open_outbox(self.config, self._folder)
         self._intake = Intake(self._outbox)
         self._kept = open_kept(self.config, self._folder)
         try:
-            cameras = self._new_cameras(self.config)
+            cameras = self._new_cameras(self.config, self._reader)
             self._feed(None, self.config)
             self._watch(self.config, cameras)
             notify.ready(self._status_line())
@@ -122,12 +123,12 @@ class Daemon:
 
     # What it is made of
 
-    def _new_cameras(self, config: Config) -> dict[str, _Camera]:
+    def _new_cameras(self, config: Config, reader: Reader) -> dict[str, _Camera]:
         """Those that are not there as this configuration wants them; not started yet. Raises OutboxError."""
         cameras = {}
         for name, wanted in config.cameras.items():
             if name not in self._cameras or self._cameras[name].config != wanted:
-                watch = Watch(name, wanted, self._reader.name, self._outbox.latest)
+                watch = Watch(name, wanted, reader.name, self._outbox.latest)
                 capture = Capture(name, wanted, self._wake.set, partial(self._say, watch))
                 cameras[name] = _Camera(wanted, capture, watch)
         return cameras
@@ -141,8 +142,6 @@ class Daemon:
         for name, camera in cameras.items():
             self._cameras[name] = camera
             camera.capture.start()
-        for camera in self._cameras.values():
-            camera.watch.model = self._reader.name
 
     def _say(self, watch: Watch, now: State, why: str) -> None:
         """Of the capture threads: for the loop to tell the world."""
@@ -307,16 +306,19 @@ class Daemon:
             config = load(self.path)
             if (config.state_directory, config.outbox) != (self.config.state_directory, self.config.outbox):
                 log.warning("%s: state_directory and outbox are taken at the next start only", self.path)
-            models = models_of(config).chosen()  # others may have been promoted since
-            same = (config.model, models) == (self.config.model, self._models)
-            reader = self._reader if same else warm_reader(config)
-            cameras = self._new_cameras(config)
+            files = model_files(config)  # others may have been promoted since, or written in their place
+            same = (config.model, files) == (self.config.model, self._files)
+            reader = self._reader if same else warm_reader(config, files)
+            cameras = self._new_cameras(config, reader)
             self._feed(self.config, config)
         except DigitdError as problem:
             self._counts.reload = f"reload failed, the old settings hold: {problem}"
             log.error("%s", self._counts.reload)
         else:
-            self._reader, self._models, self._counts.reload = reader, models, ""
+            if reader is not self._reader:
+                for camera in self._cameras.values():
+                    self._accept(self._told(camera.watch.read_by(reader.name)))
+            self._reader, self._files, self._counts.reload = reader, files, ""
             self._watch(config, cameras)
             self._kept = open_kept(config, self._folder)
             self.config = config

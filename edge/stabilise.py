@@ -85,6 +85,10 @@ class _Track:
         self.settled, self.looks = self.row, 0
         self.recent.clear()
 
+    def forget_looks(self) -> None:
+        self.evidence, self.looks = Evidence(), 0
+        self.recent.clear()
+
 
 class Stabiliser:
     """Follows the rows of one camera's frames. It has no clock: the same calls give the same answers.
@@ -130,6 +134,13 @@ class Stabiliser:
             if track.here:
                 track.seen = taken
         return self._left(taken)
+
+    def forget_looks(self) -> None:
+        """From now on another model reads: what the looks so far said counts no more, neither for a text nor towards
+        settling. What has settled stands until it is read otherwise.
+        """
+        for track in self._tracks:
+            track.forget_looks()
 
     @property
     def waiting(self) -> bool:

@@ -45,12 +45,10 @@ class Part:
 
 
 class Watch:
-    """name: the camera's; model: the row model's name, for the readings, which may change; latest: what fields go on
-    from.
-    """
+    """name: the camera's; model: the name of what reads its rows, for the readings; latest: what fields go on from."""
 
     def __init__(self, name: str, config: CameraConfig, model: str, latest: Latest | None = None) -> None:
-        self.name, self.model, self._config = name, model, config
+        self.name, self._model, self._config = name, model, config
         self._view = View(config.view) if config.view else None
         self._stabiliser = Stabiliser(config.stabiliser)
         self._fields = {field: (one, FieldRules(one)) for field, one in config.fields.items()}
@@ -119,6 +117,16 @@ class Watch:
             return []
         return [Part(x, y, np.ascontiguousarray(picture[y:bottom, x:right])) for x, y, right, bottom in merged]
 
+    def read_by(self, model: str) -> list[Reading | Gone]:
+        """Another model reads from now on, so named. Returns what is still to be told of what the one before read: the
+        two may know other labels, and are never sure of the same things, so their looks are not fused.
+        """
+        told = self.end()
+        self._model = model
+        self._stabiliser.forget_looks()
+        self._changes.forget()
+        return told
+
     def end(self) -> list[Reading | Gone]:
         """What is still to be told when no more frames come."""
         doubtful, self._doubtful = self._doubtful, {}
@@ -175,7 +183,7 @@ class Watch:
             confidence=row.confidence,
             status=status,
             row=self.outward(row),
-            model=self.model,
+            model=self._model,
             why=why,
         )
 

@@ -1,6 +1,6 @@
 """Pages in the stroke model's hand, with the truth about them, and small model files, good and bad."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from edge.arrays import I32, U8
 from edge.engine import EngineConfig
 from edge.imaging.normalise import PREPROCESSING
 from edge.model_card import KEY, Data, ModelCard
+from tests.edge.daemons import Service
 from tests.edge.pages import SEEDS, TEXTS
 from training.synth.row import Layout, write_row
 from training.synth.sources import StrokeSource
@@ -123,6 +124,16 @@ def model_file(tmp_path: Path, card: ModelCard) -> Callable[..., Path]:
         return path
 
     return make
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[Service]:
+    one = Service(tmp_path)
+    yield one
+    if one.process is not None and one.process.poll() is None:
+        one.process.kill()
+        one.process.wait()
+    one.socket.close()
 
 
 @pytest.fixture

@@ -5,9 +5,7 @@ import re
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
-from itertools import count
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,9 +14,8 @@ from edge.cli import main
 from edge.model_card import REJECT
 from edge.recogniser import default_model
 from edge.sequence import BLANK, default_row_model
-from tests.edge.test_daemon import Service, put
+from tests.edge.daemons import SAMPLES, Service, put
 
-SAMPLES = Path(__file__).parents[2] / "edge" / "samples"
 SAMPLE = SAMPLES / "four-digits.png"
 LETTERS = (*"JABCDEFGHI", REJECT)
 
@@ -175,16 +172,6 @@ def test_a_fine_tuned_model_answers_where_it_is_sure(
     assert digitd("read", SAMPLE, "--tuned", letters, "--tuned-above", "1.5").returncode == 2
 
 
-@pytest.fixture
-def service(tmp_path: Path) -> Iterator[Service]:
-    one = Service(tmp_path)
-    yield one
-    if one.process is not None and one.process.poll() is None:
-        one.process.kill()
-        one.process.wait()
-    one.socket.close()
-
-
 def test_the_daemon_takes_on_what_was_promoted_when_it_is_reloaded(
     here: Digitd, service: Service, letters: Path, tmp_path: Path
 ) -> None:
@@ -192,31 +179,14 @@ def test_the_daemon_takes_on_what_was_promoted_when_it_is_reloaded(
     service.configure(pictures)
     service.start(DIGITD_MODELS=str(tmp_path / "models"))
     service.ready()
-
-    def shown(number: int, sample: str, texts: list[str]) -> None:
-        """Puts a picture there again and again, as a camera would, until it is told."""
-        names, last = count(1000), -1.0
-
-        def told() -> bool:
-            nonlocal last
-            if time.monotonic() - last > 0.3:
-                put(pictures, sample, f"{number}{next(names)}.png")
-                last = time.monotonic()
-            return service.texts() == texts
-
-        service.until(told, sample)
-
-    shown(1, "four-digits.png", ["2749"])
+    service.shows(pictures, "four-digits.png", lambda: service.texts() == ["2749"])
     here("model", "promote", letters)
-    service.signal(signal.SIGHUP)
-    service.until(lambda: service.log.read_text().count("reloaded") == 1, "reload")
-    shown(2, "photo.jpg", ["2749", "GCJEAH"])
+    service.reload()
+    service.shows(pictures, "photo.jpg", lambda: service.texts() == ["2749", "GCJEAH"])
     here("model", "rollback")
-    service.signal(signal.SIGHUP)
-    service.until(lambda: service.log.read_text().count("reloaded") == 2, "reload")
-    shown(3, "eight-digits.png", ["2749", "GCJEAH", "31415926"])
-    models = [event["model"] for event in service.events() if event["kind"] == "reading"]
-    assert models == ["rows-cameras", "letters", "rows-cameras"]
+    service.reload()
+    service.shows(pictures, "eight-digits.png", lambda: service.texts() == ["2749", "GCJEAH", "31415926"])
+    assert [event["model"] for event in service.told()] == ["rows-cameras", "letters", "rows-cameras"]
 
 
 def test_a_reload_with_a_broken_promoted_model_keeps_the_old_one(service: Service, tmp_path: Path) -> None:

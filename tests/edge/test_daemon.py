@@ -1,131 +1,20 @@
 """The daemon as systemd runs it: a process of its own, told by signals; its cameras are films and folders."""
 
-import json
-import os
-import resource
 import signal
-import socket
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
-import onnx
 import pytest
 
-import edge
-from edge.model_card import KEY
+from edge.model_card import REJECT
+from edge.recogniser import default_model
+from edge.sequence import default_row_model
+from tests.edge.daemons import PATIENCE, SAMPLES, Service, put
 
-SAMPLES = Path(edge.__file__).parent / "samples"
-PATIENCE = 60.0  # seconds; a busy machine is slow, a broken daemon for ever silent
-
-
-class Service:
-    """`digitd run` with a socket in systemd's place, and its readings in a file."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.config, self.readings = folder, folder / "digitd.toml", folder / "readings.jsonl"
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.socket.bind(str(folder / "notify"))
-        self.socket.settimeout(0.05)
-        self.notified: list[str] = []
-        self.process: subprocess.Popen[str] | None = None
-        self.log = folder / "log"
-
-    def configure(self, source: str | Path, more: str = "") -> None:
-        self.config.write_text(
-            f'state_directory = "{self.folder}/state"\n[cameras.desk]\nsource = "{source}"\n{more}\n'
-            f'[sinks.file]\ntype = "jsonl"\npath = "{self.readings}"\n'
-        )
-
-    def start(self, before: str = "", **environment: str) -> None:
-        """before: Python that runs first."""
-        env = os.environ | {"NOTIFY_SOCKET": str(self.folder / "notify"), "WATCHDOG_USEC": "2000000"} | environment
-        env.pop("WATCHDOG_PID", None)
-        with self.log.open("a") as log:
-            self.process = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-c",
-                    f"{before}\nfrom edge.cli import main; main()",
-                    "run",
-                    "--config",
-                    str(self.config),
-                ],
-                env=env,
-                stderr=log,
-                text=True,
-            )
-
-    def until(self, holds: Callable[[], object], what: str) -> None:
-        end = time.monotonic() + PATIENCE
-        while not holds():
-            self.hear()
-            assert time.monotonic() < end, f"{what}: {self.log.read_text()} {self.notified[-5:]}"
-            assert self.process is None or self.process.poll() is None, f"ended: {self.log.read_text()}"
-
-    def hear(self) -> None:
-        try:
-            while True:
-                self.notified.append(self.socket.recv(4096).decode())
-        except TimeoutError:
-            pass
-
-    def ready(self) -> None:
-        self.until(lambda: any("READY=1" in one for one in self.notified), "ready")
-
-    def events(self) -> list[dict[str, object]]:
-        text = self.readings.read_text() if self.readings.exists() else ""
-        return [json.loads(line) for line in text.splitlines() if line.endswith("}")]
-
-    def texts(self) -> list[object]:
-        return [event["text"] for event in self.events() if event["kind"] == "reading"]
-
-    def signal(self, number: int) -> None:
-        assert self.process is not None
-        self.process.send_signal(number)
-
-    @contextmanager
-    def full_disk(self) -> Iterator[None]:
-        """No file of the service grows any more, as the outbox's log would have to."""
-        assert self.process is not None
-        size = (self.folder / "state" / "outbox.db-wal").stat().st_size
-        assert size > 50_000, "room for the log and the sinks"
-        _, hard = limits = resource.prlimit(self.process.pid, resource.RLIMIT_FSIZE)
-        resource.prlimit(self.process.pid, resource.RLIMIT_FSIZE, (size, hard))
-        try:
-            yield
-        finally:
-            resource.prlimit(self.process.pid, resource.RLIMIT_FSIZE, limits)
-
-    def stop(self) -> tuple[int, float]:
-        """Exit code and seconds."""
-        assert self.process is not None
-        start = time.monotonic()
-        self.process.terminate()
-        return self.process.wait(PATIENCE), time.monotonic() - start
-
-
-@pytest.fixture
-def service(tmp_path: Path) -> Iterator[Service]:
-    one = Service(tmp_path)
-    yield one
-    if one.process is not None and one.process.poll() is None:
-        one.process.kill()
-        one.process.wait()
-    one.socket.close()
-
-
-def put(folder: Path, sample: str, name: str) -> None:
-    """A picture, whole from the first moment."""
-    folder.mkdir(exist_ok=True)
-    part = folder / f".{name}"
-    part.write_bytes((SAMPLES / sample).read_bytes())
-    part.rename(folder / name)
+LETTERS = (*"JABCDEFGHI", REJECT)
 
 
 def test_a_film_is_read_once_ready_is_said_and_sigterm_ends_it(service: Service) -> None:
@@ -136,7 +25,7 @@ def test_a_film_is_read_once_ready_is_said_and_sigterm_ends_it(service: Service)
     pings = service.notified.count("WATCHDOG=1")
     service.until(lambda: service.notified.count("WATCHDOG=1") > pings, "another ping")
     service.until(lambda: any("1 of 1 cameras online" in one and "192837" in one for one in service.notified), "status")
-    code, _ = service.stop()
+    code = service.stop()
     service.hear()
     assert code == 0 and any("STOPPING=1" in one for one in service.notified)
     first = service.events()[0]
@@ -169,8 +58,7 @@ def test_sighup_takes_a_new_file_and_keeps_the_old_settings_where_it_is_bad(serv
         put(first, "four-digits.png", f"{name}.png")
     service.until(lambda: service.texts() == ["2749"], "the old settings")
     service.config.write_text(good.replace(str(first), str(second)))
-    service.signal(signal.SIGHUP)
-    service.until(lambda: "reloaded" in service.log.read_text(), "reload")
+    service.reload()
     for name in "12":
         put(second, "photo.jpg", f"{name}.jpg")
     service.until(lambda: service.texts() == ["2749", "730518"], "the new settings")
@@ -192,34 +80,42 @@ def test_a_reload_that_a_full_disk_forbids_leaves_all_as_it_was(service: Service
         put(service.folder / "in", "four-digits.png", f"{name}.png")
     service.until(lambda: service.texts() == ["2749"], "the old settings")
     assert not (service.folder / "more.jsonl").read_text()
-    service.signal(signal.SIGHUP)
-    service.until(lambda: "reloaded" in service.log.read_text(), "reload")
+    service.reload()
     for name in "34":
         put(service.folder / "in", "photo.jpg", f"{name}.jpg")
     service.until(lambda: service.texts() == ["2749", "730518"], "the sink that stayed")
     service.until(lambda: '"730518"' in (service.folder / "more.jsonl").read_text(), "the new sink")
 
 
-def test_readings_of_a_camera_that_stays_name_the_model_that_a_reload_brought(service: Service) -> None:
-    service.configure(service.folder / "in")
+def test_readings_of_a_camera_that_stays_name_the_model_that_a_reload_brought(
+    service: Service, with_card: Callable[..., Path]
+) -> None:
+    pictures = service.folder / "in"
+    service.configure(pictures)
     service.start()
     service.ready()
-    for name in "12":
-        put(service.folder / "in", "four-digits.png", f"{name}.png")
-    service.until(service.texts, "a reading")
-    model = onnx.load(Path(edge.__file__).parent / "models" / "rows.onnx")
-    (card,) = [one for one in model.metadata_props if one.key == KEY]
-    card.value = json.dumps(json.loads(card.value) | {"name": "another"})
-    onnx.save(model, service.folder / "another.onnx")
+    service.shows(pictures, "four-digits.png", service.texts)
     with service.config.open("a") as file:
-        file.write(f'[model]\nrows = "{service.folder}/another.onnx"\n')
-    service.signal(signal.SIGHUP)
-    service.until(lambda: "reloaded" in service.log.read_text(), "reload")
-    for name in "34":
-        put(service.folder / "in", "photo.jpg", f"{name}.jpg")
-    service.until(lambda: len(service.texts()) > 1, "another reading")
-    first, second = [event["model"] for event in service.events() if event["kind"] == "reading"]
+        file.write(f'[model]\nrows = "{with_card(default_row_model(), "another.onnx", name="another")}"\n')
+    service.reload()
+    service.shows(pictures, "photo.jpg", lambda: len(service.texts()) > 1)
+    first, second = [event["model"] for event in service.told()]
     assert first != second == "another"
+
+
+def test_a_model_file_that_was_written_anew_in_its_place_is_read_with_after_a_reload(
+    service: Service, with_card: Callable[..., Path]
+) -> None:
+    pictures = service.folder / "in"
+    service.configure(pictures, f'[model]\ndigits = "{with_card(default_model(), "mine.onnx")}"')
+    service.start()
+    service.ready()
+    service.shows(pictures, "four-digits.png", lambda: service.texts() == ["2749"])
+    with_card(default_model(), "mine.onnx", name="letters", labels=LETTERS)
+    service.reload()
+    # The same row, as it stood there all the while.
+    service.shows(pictures, "four-digits.png", lambda: service.texts() == ["2749", "BGDI"])
+    assert service.told()[1]["model"] == "letters"
 
 
 DOUBT = "min_confidence = 1.0\nstabiliser = { agree = 1 }"
@@ -246,13 +142,13 @@ def test_a_film_that_is_over_leaves_no_doubtful_row_untold(service: Service) -> 
     service.start()
     service.ready()
     service.until(service.texts, "a reading")
-    (event,) = [event for event in service.events() if event["kind"] == "reading"]
+    (event,) = service.told()
     assert event["status"] == "uncertain"
 
 
 def test_killed_at_any_moment_it_loses_nothing_that_was_accepted(service: Service) -> None:
     def read() -> set[object]:
-        return {event["id"] for event in service.events() if event["kind"] == "reading"}
+        return {event["id"] for event in service.told()}
 
     # What a picture shows is gone with the next one, however soon that comes.
     service.configure(service.folder / "in", "stabiliser = { gone_after = 0.01 }")
@@ -284,7 +180,7 @@ def test_a_doubtful_picture_is_kept_with_its_reading(service: Service) -> None:
         (folder / f".{i}.png").rename(folder / f"{i}.png")
         time.sleep(0.15)
     service.until(service.texts, "a reading")
-    (event, *_) = [event for event in service.events() if event["kind"] == "reading"]
+    (event, *_) = service.told()
     assert event["status"] == "uncertain"
     kept = {path.name for path in (service.folder / "state" / "kept").rglob("*.*")}
     assert {f"{event['id']}{end}" for end in (".jpg", ".json", ".row.png")} <= kept

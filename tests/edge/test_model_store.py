@@ -20,7 +20,7 @@ from onnx import numpy_helper
 
 from edge.engine import EngineConfig
 from edge.errors import ModelError, UsageError
-from edge.model_files import ModelFiles
+from edge.model_files import Chosen, ModelFiles
 from edge.model_store import ALLOWED_FALL, KEPT, ModelStore, default_folder, shipped
 from edge.recogniser import Recogniser, default_model
 from edge.sequence import default_row_model
@@ -328,10 +328,37 @@ def test_any_sequence_of_promotions_and_rollbacks_is_a_stack(steps, model_file, 
 
 def test_commands_read_with_named_files_else_promoted_else_shipped(store, model_file, monkeypatch):
     monkeypatch.setenv("DIGITD_MODELS", str(store.folder))
-    assert ModelFiles().chosen() == ModelFiles()
+    chosen = ModelFiles().chosen()
+    assert (chosen.digits, chosen.rows) == (None, None)
     mine = store.promote(model_file(), force=True).path
-    assert ModelFiles().chosen() == ModelFiles(digits=mine)
+    chosen = ModelFiles().chosen()
+    assert (chosen.digits, chosen.rows) == (mine, None)
     assert ModelFiles().reader(CPU).recogniser.card.name == "tiny"
-    named = ModelFiles(default_model(), default_row_model(), mine, 0.5)
-    assert named.chosen() == named
+    chosen = ModelFiles(default_model(), default_row_model()).chosen()
+    assert (chosen.digits, chosen.rows) == (default_model(), default_row_model())
     assert shipped("digits") == default_model() and shipped("rows") == default_row_model()
+
+
+def test_what_is_chosen_is_another_choice_once_a_file_is_written_anew(store, model_file, monkeypatch):
+    monkeypatch.setenv("DIGITD_MODELS", str(store.folder))
+    for named in (ModelFiles(digits=model_file()), ModelFiles(tuned=model_file()), ModelFiles()):
+        before = named.chosen()
+        assert named.chosen() == before
+        model_file(seed=2)
+        assert (named.chosen() == before) == (named == ModelFiles())
+    store.promote(model_file(), force=True)
+    assert ModelFiles().chosen() != before
+
+
+def test_a_model_that_is_taken_back_while_it_is_opened_is_not_missed(store, model_file, monkeypatch):
+    monkeypatch.setenv("DIGITD_MODELS", str(store.folder))
+    store.promote(model_file(), force=True)
+    opened = Chosen.reader
+
+    def late(chosen, engine):
+        if chosen.digits is not None:
+            store.rollback("digits")
+        return opened(chosen, engine)
+
+    monkeypatch.setattr(Chosen, "reader", late)
+    assert ModelFiles().reader(CPU).recogniser.card.name == "digits"

@@ -98,6 +98,59 @@ def test_a_row_in_doubt_is_told_before_it_is_gone_and_at_the_end() -> None:
     assert reading.status == "uncertain" and camera.watch.end() == []
 
 
+def test_another_model_is_not_held_to_what_the_one_before_read() -> None:
+    camera = Camera({"stabiliser": {"agree": 2}})
+    camera.sees(row("4071"), frames=50)
+    assert camera.watch.read_by("letters") == []
+    alike = replace(row("4071", confidence=0.9), text="DJGA", alternatives=(("DJGA", float(np.log(0.9))),))
+    (reading,) = camera.sees(alike, frames=2)
+    assert (reading.text, reading.model) == ("DJGA", "letters")
+    assert "4071" not in dict(reading.row.alternatives)
+
+
+def test_another_model_that_reads_the_same_is_no_news() -> None:
+    camera = Camera()
+    (reading,) = camera.sees(row("4071"), frames=10)
+    camera.watch.read_by("other")
+    assert camera.sees(row("4071"), frames=10) == []
+    (gone,) = camera.sees(frames=30)
+    assert gone.reading == reading and reading.model == "rows"
+
+
+def test_looks_of_the_model_before_do_not_settle_a_row() -> None:
+    camera = Camera({"stabiliser": {"agree": 3, "confidence": 1.0}})
+    assert camera.sees(row("4071"), frames=2) == []
+    camera.watch.read_by("other")
+    assert camera.sees(row("4071"), frames=2) == []
+    (reading,) = camera.sees(row("4071"))
+    assert reading.model == "other"
+
+
+def test_a_row_that_the_model_before_left_in_doubt_is_told_in_its_name() -> None:
+    camera = Camera({"min_confidence": 0.95, "stabiliser": {"agree": 1}})
+    assert camera.sees(row("4071", confidence=0.6)) == []
+    (reading,) = camera.watch.read_by("other")
+    assert (reading.text, reading.status, reading.model) == ("4071", "uncertain", "rows")
+
+
+@pytest.mark.parametrize(("texts", "looks"), [(("4071", "4071"), 1), (("11", "17"), 5)], ids=["settled", "given up"])
+def test_a_picture_that_has_not_changed_is_read_by_another_model(texts: tuple[str, str], looks: int) -> None:
+    camera = Camera({"stabiliser": {"agree": 1}})
+
+    def wanted() -> bool:
+        frame = camera.frame()
+        parts = camera.watch.parts(frame.image, frame.taken)
+        read = replace(row(texts[frame.number % 2], confidence=0.5), alternatives=())
+        if parts:
+            camera.watch.update(frame, parts, [moved(read, part) for part in parts])
+        return bool(parts)
+
+    while wanted():
+        pass
+    camera.watch.read_by("other")
+    assert [wanted() for _ in range(looks)] == [True] * looks
+
+
 FIELDS = {"fields": {"total": {"length": 4, "rising": True, "confirm": 3}}}
 
 
