@@ -5,12 +5,12 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(
-    name="config",
-    help="Look into digitd.toml: is it right, what does it mean, what may stand in it.",
-    epilog="Example: digitd config check /etc/digitd/digitd.toml",
-    no_args_is_help=True,
-    rich_markup_mode=None,
+from edge.cli_group import group
+
+app = group(
+    "config",
+    "Look into digitd.toml: is it right, what does it mean, what may stand in it.",
+    "digitd config check /etc/digitd/digitd.toml",
 )
 
 ConfigFile = Annotated[

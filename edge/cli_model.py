@@ -5,12 +5,10 @@ from typing import Annotated, Literal
 
 import typer
 
-app = typer.Typer(
-    name="model",
-    help="Put models that you trained to use, and take them back.",
-    epilog="Example: digitd model promote runs/mine/digits.onnx",
-    no_args_is_help=True,
-    rich_markup_mode=None,
+from edge.cli_group import group
+
+app = group(
+    "model", "Put models that you trained to use, and take them back.", "digitd model promote runs/mine/digits.onnx"
 )
 
 Folder = Annotated[

@@ -5,13 +5,9 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(
-    name="service",
-    help="Run digitd as a service of systemd.",
-    epilog="Example: sudo digitd service install",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
+from edge.cli_group import group
+
+app = group("service", "Run digitd as a service of systemd.", "sudo digitd service install")
 
 Prefix = Annotated[Path, typer.Option(metavar="DIR", help="Where the service's venv is.")]
 Root = Annotated[
