@@ -11,9 +11,9 @@ import os
 import re
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -100,14 +100,15 @@ class ModelStore:
 
     def in_use(self, kind: Kind) -> Path | None:
         """The promoted model that is read with; None where the shipped one is."""
-        return next((one.path for one in reversed(self.promoted(kind)) if not one.taken_back), None)
+        used = _in_use(self.promoted(kind))
+        return used.path if used else None
 
     def promote(self, file: Path, force: bool = False) -> Promoted | None:
         """Take a copy of `file` into use from now on. None where that very model is in use already.
 
         Raises ModelError where it cannot be used, or reads worse than the one in use and nothing is forced.
         """
-        sha256 = _sha256(file)
+        sha256 = sha256_of(file)
         kind, card = examined(file)
         used = _entry(kind, self.in_use(kind) or shipped(kind), True)
         if used.sha256 == sha256:
@@ -115,29 +116,26 @@ class ModelStore:
         if used.card is not None and not force:  # a broken one is mended by promoting another
             _compare(file, card, used.card)
         with self._mendable("written"):
-            with suppress(FileExistsError):
-                self.folder.mkdir(parents=True)
-                self.folder.chmod(0o755)
+            self._make_folder()
             taken = self._taken_in(file, kind, sha256)
-            self._tidy(kind)
+        self._tidy(kind)
         return taken
 
     def rollback(self, kind: Kind) -> Promoted:
         """Take back the model that is in use. Returns it. Raises UsageError where that is the shipped one."""
-        before = [one for one in self.promoted(kind) if not one.taken_back]
-        if not before:
-            raise UsageError(f"{kind}: none is promoted, the shipped model is in use; `digitd model list` shows all")
-        last = before[-1]
-        path = last.path.with_suffix(f".taken-back{last.path.suffix}")
-        with self._mendable("written"):
-            last.path.rename(path)
-            _sync(self.folder)
-        return Promoted(kind, last.number, path, last.when, True)
+        while last := _in_use(self.promoted(kind)):
+            path = last.path.with_suffix(f".taken-back{last.path.suffix}")
+            with self._mendable("written"), suppress(FileNotFoundError):  # somebody else takes it back, too
+                last.path.rename(path)
+                _sync(self.folder)
+                return replace(last, path=path, taken_back=True)
+        raise UsageError(f"{kind}: none is promoted, the shipped model is in use; `digitd model list` shows all")
 
     def entries(self, kind: Kind) -> list[Entry]:
         """All models of a kind, newest first, the shipped one last."""
-        used = self.in_use(kind)
-        told = [_entry(kind, one.path, one.path == used, one) for one in reversed(self.promoted(kind))]
+        promoted = self.promoted(kind)
+        used = _in_use(promoted)
+        told = [_entry(kind, one.path, one is used, one) for one in reversed(promoted)]
         return [*told, _entry(kind, shipped(kind), used is None)]
 
     def _files(self, kind: Kind) -> Iterator[Promoted]:
@@ -146,6 +144,14 @@ class ModelStore:
             if found and found[1] == kind:
                 with suppress(FileNotFoundError):  # renamed since
                     yield Promoted(kind, int(found[2]), path, path.lstat().st_mtime, bool(found[3]))
+
+    def _make_folder(self) -> None:
+        """Whatever umask whoever promotes has, the service's user finds the way to it."""
+        missing = [folder for folder in (self.folder, *self.folder.parents) if not folder.exists()]
+        for folder in reversed(missing):
+            folder.mkdir(exist_ok=True)  # somebody else makes it, too
+            folder.chmod(0o755)
+            _sync(folder.parent)
 
     def _taken_in(self, file: Path, kind: Kind, sha256: str) -> Promoted:
         """The file under its name, all of it on the disk before it has one."""
@@ -167,12 +173,15 @@ class ModelStore:
             return Promoted(kind, number, path, path.stat().st_mtime, False)
 
     def _tidy(self, kind: Kind) -> None:
+        """What cannot be deleted stays: that is no fault of what was promoted."""
         files = sorted(self.promoted(kind), key=lambda one: (not one.taken_back, one.number))
         for one in files[:-KEPT]:
-            one.path.unlink(missing_ok=True)
+            with suppress(OSError):
+                one.path.unlink()
         for part in self.folder.glob(".*.part"):
-            if part.stat().st_mtime < time.time() - _ABANDONED:
-                part.unlink(missing_ok=True)
+            with suppress(OSError):
+                if part.stat().st_mtime < time.time() - _ABANDONED:
+                    part.unlink()
 
     @contextmanager
     def _mendable(self, done: str) -> Iterator[None]:
@@ -183,6 +192,10 @@ class ModelStore:
                 f"{self.folder}: promoted models cannot be {done} there ({error.strerror or error}); "
                 "let this user do so, or name another folder with DIGITD_MODELS"
             ) from None
+
+
+def _in_use(promoted: Sequence[Promoted]) -> Promoted | None:
+    return next((one for one in reversed(promoted) if not one.taken_back), None)
 
 
 def kind_of(card: ModelCard) -> Kind:
@@ -223,12 +236,12 @@ def _entry(kind: Kind, path: Path, used: bool, one: Promoted | None = None) -> E
     state = "in use" if used else "taken back" if one is not None and one.taken_back else "earlier"
     when = None if one is None else one.when
     try:
-        return Entry(kind, state, path, when, _sha256(path), read_card(path))
+        return Entry(kind, state, path, when, sha256_of(path), read_card(path))
     except ModelError as error:
         return Entry(kind, state, path, when, problem=str(error))
 
 
-def _sha256(path: Path) -> str:
+def sha256_of(path: Path) -> str:
     return hashlib.sha256(read_file(path)).hexdigest()
 
 

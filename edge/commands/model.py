@@ -33,8 +33,7 @@ def promote(file: Path, folder: Path | None, force: bool) -> int:
         _say(f"{file}: is in use already")
         return 0
     _say(f"promoted {file}: {promoted.kind} are read with {promoted.path} from now on")
-    if folder is not None:
-        _say(f"where DIGITD_MODELS is {folder}; a service that runs takes it on: systemctl reload digitd")
+    _say_where(folder)
     return 0
 
 
@@ -42,7 +41,13 @@ def rollback(kind: Kind, folder: Path | None) -> int:
     store = ModelStore(folder)
     back = store.rollback(kind)
     _say(f"took back {back.path}: {kind} are read with {store.in_use(kind) or shipped(kind)} from now on")
+    _say_where(folder)
     return 0
+
+
+def _say_where(folder: Path | None) -> None:
+    if folder is not None:
+        _say(f"where DIGITD_MODELS is {folder}; a service that runs takes it on: systemctl reload digitd")
 
 
 def _told(entry: Entry) -> dict[str, Any]:
@@ -66,7 +71,8 @@ def _cells(entry: Entry) -> tuple[str, ...]:
     if entry.card is None:
         return entry.state, entry.kind, "?", when, "?", entry.problem or "?"
     right = ", ".join(f"{test} {share:.2%}" for test, share in entry.card.accuracies.items()) or "not stated"
-    return entry.state, entry.kind, entry.card.name, when, (entry.sha256 or "?")[:SHORT], right
+    name = entry.card.name if entry.card.precision == "float32" else f"{entry.card.name} ({entry.card.precision})"
+    return entry.state, entry.kind, name, when, (entry.sha256 or "?")[:SHORT], right
 
 
 def _columns(rows: Sequence[tuple[str, ...]]) -> list[str]:

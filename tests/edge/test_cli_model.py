@@ -104,7 +104,7 @@ def test_a_folder_named_on_the_command_line_is_another(here: Digitd, letters: Pa
     assert "systemctl reload digitd" in said and (other / "digits-0001.onnx").exists()
     assert " letters " not in out(here("model", "list"))
     assert " letters " in out(here("model", "list", "--folder", other))
-    out(here("model", "rollback", "--folder", other))
+    assert "systemctl reload digitd" in out(here("model", "rollback", "--folder", other))
     assert "taken back" in out(here("model", "list", "--folder", other))
 
 

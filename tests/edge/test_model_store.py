@@ -193,6 +193,14 @@ def test_a_broken_model_in_use_can_be_replaced_and_taken_back(store, model_file)
     assert store.in_use("digits") is None
 
 
+def test_an_old_model_that_cannot_be_deleted_keeps_no_new_one_from_being_promoted(store, model_file):
+    stuck = store.folder / "digits-0001.onnx"
+    (stuck / "no file").mkdir(parents=True)
+    for seed in range(KEPT + 1):
+        store.promote(model_file(accuracies={}, seed=seed), force=True)
+    assert stuck.exists() and [one.number for one in store.promoted("digits")] == [1, *range(3, KEPT + 3)]
+
+
 def test_other_files_in_the_folder_are_left_alone(store, model_file):
     store.folder.mkdir(parents=True)
     for name in ("digits.onnx", "digits-1.onnx", "readme.txt", "letters-0004.onnx", "digits-0009.onnx.part"):
@@ -222,7 +230,8 @@ def test_another_user_may_read_what_is_promoted(umask, store, model_file):
     finally:
         os.umask(before)
     assert stat.S_IMODE(told.path.stat().st_mode) == 0o644
-    assert stat.S_IMODE(store.folder.stat().st_mode) & 0o055 == 0o055
+    for folder in (store.folder, store.folder.parent):
+        assert stat.S_IMODE(folder.stat().st_mode) & 0o055 == 0o055
 
 
 def test_a_folder_that_is_none_is_one_line_to_every_reader(model_file, tmp_path, monkeypatch):
@@ -263,6 +272,33 @@ def test_several_promoted_at_once_are_all_in_line(store, model_file):
         thread.join()
     assert promoted(store) == [f"digits-{number:04}.onnx" for number in range(1, 7)]
     assert {one.path.read_bytes() for one in store.promoted("digits")} == {file.read_bytes() for file in files}
+
+
+def test_several_taken_back_at_once_are_as_many(store, model_file):
+    for seed in range(6):
+        store.promote(model_file(accuracies={}, seed=seed))
+    took = []
+    threads = [threading.Thread(target=lambda: took.append(store.rollback("digits").number)) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(took) == [2, 3, 4, 5, 6] and promoted(store) == ["digits-0001.onnx"]
+
+
+def test_one_that_somebody_takes_back_in_the_last_moment_is_not_taken_back_twice(store, model_file, monkeypatch):
+    for seed in range(3):
+        store.promote(model_file(accuracies={}, seed=seed))
+    rename, turns = Path.rename, []
+
+    def late(path, target):
+        turns.append(path.name)
+        if len(turns) == 1:
+            rename(path, target)
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", late)
+    assert store.rollback("digits").number == 2 and promoted(store) == ["digits-0001.onnx"]
 
 
 def test_a_name_that_somebody_takes_in_the_last_moment_is_left_to_them(store, model_file, monkeypatch):
