@@ -4,7 +4,11 @@
 `import edge` costs nothing and pulls in neither OpenCV nor ONNX Runtime before a picture is read.
 """
 
+import os
 from typing import TYPE_CHECKING
+
+# ONNX Runtime would tell its makers of this machine, and leave a file of its own in the home folder.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 if TYPE_CHECKING:
     from edge.reader import Reader

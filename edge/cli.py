@@ -44,8 +44,11 @@ TunedAbove = Annotated[
     typer.Option(metavar="SHARE", min=0.0, max=1.0, help="How sure, 0 to 1."),
 ]
 Provider = Annotated[
-    Literal["auto", "cpu", "cuda"],
-    typer.Option(help="What ONNX Runtime runs on; auto takes CUDA where it can be had."),
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="What ONNX Runtime runs on: cpu, cuda, tensorrt or another that it has; auto: CUDA where it can be had.",
+    ),
 ]
 Threads = Annotated[
     int | None,

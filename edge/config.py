@@ -78,8 +78,8 @@ class ModelConfig(_Part):
     """model file fine-tuned from that of single digits, whose answers are taken where it is sure"""
     tuned_above: Share = 0.9
     """how sure: its confidence from which on they are"""
-    provider: Literal["auto", "cpu", "cuda"] = "auto"
-    """what ONNX Runtime runs on; auto takes CUDA where it can be had"""
+    provider: str = "auto"
+    """what ONNX Runtime runs on: cpu, cuda, tensorrt or another that it has; auto takes CUDA where it can be had"""
     threads: Annotated[int, Field(ge=1, le=1024)] = 1
     """of one inference"""
 

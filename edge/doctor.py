@@ -12,6 +12,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from edge.cores import usable_cores
 from edge.errors import ConfigError, DigitdError
 from edge.sources.files import PICTURES
 
@@ -64,9 +65,7 @@ class Report:
         }
 
 
-def examine(
-    model: Path | None = None, provider: Literal["auto", "cpu", "cuda"] = "auto", row_model: Path | None = None
-) -> Report:
+def examine(model: Path | None = None, provider: str = "auto", row_model: Path | None = None) -> Report:
     """Looks at everything; a part that fails is a finding and keeps none of the others from being looked
     at.
     """
@@ -92,7 +91,7 @@ def examine(
 
 
 def _system(report: Report) -> None:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = usable_cores()
     facts = {
         "os": platform.platform(),
         "machine": platform.machine(),
@@ -175,9 +174,7 @@ def _build_fact(build: str, name: str) -> str:
     return found[1] if found else "NO"
 
 
-def _models(
-    report: Report, model: Path | None, row_model: Path | None, provider: Literal["auto", "cpu", "cuda"]
-) -> None:
+def _models(report: Report, model: Path | None, row_model: Path | None, provider: str) -> None:
     from edge.engine import EngineConfig, read_card
     from edge.model_files import ModelFiles
     from edge.model_store import shipped
@@ -260,9 +257,7 @@ def cameras_seen(
             yield {"device": str(device), "name": name, "readable": readable}
 
 
-def _self_test(
-    report: Report, model: Path | None, row_model: Path | None, provider: Literal["auto", "cpu", "cuda"]
-) -> None:
+def _self_test(report: Report, model: Path | None, row_model: Path | None, provider: str) -> None:
     if any(finding.topic == "model" and finding.level == "problem" for finding in report.findings):
         report.add("self-test", "note", "left out, for there is no model to read with", None)
         return

@@ -1,35 +1,35 @@
 """How ONNX Runtime is asked to run a model file, and what a file must say of itself before it is run."""
 
-import os
 import stat
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
-
-# ONNX Runtime would tell its makers of this machine, and leave a file of its own in the home folder.
-os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 import onnxruntime as ort
 
+from edge import providers
 from edge.arrays import F32, U8
-from edge.errors import ModelError, ProviderError
+from edge.buckets import Bucketed
+from edge.cores import usable_cores
+from edge.errors import DigitdError, ModelError, ProviderError
 from edge.model_card import KEY, ModelCard
-
-Provider = Literal["auto", "cpu", "cuda"]
+from edge.providers import AUTO, BY_SHAPE, CPU, CUDA, short_name
 
 LARGEST_FILE = 64 << 20  # bytes; the shipped file has under 1.5 MB, so a larger one is some other network
+
+_FATAL = 4  # of ONNX Runtime's severities: what goes wrong is said by the errors below, once
 
 
 @dataclass(frozen=True)
 class EngineConfig:
     """How ONNX Runtime is to run.
 
-    provider: `cpu`; `cuda`, an error where it cannot be had; `auto`, CUDA where it can be had, else the CPU.
+    provider: `cpu`, `cuda`, `tensorrt` or another short name of `edge.providers`, an error where it cannot be had;
+    `auto`, CUDA where it can be had, else the CPU.
     threads: of one inference; None takes the cores this process may use.
     spinning: threads wait busily between calls. Quicker by microseconds, and costs a core: for benchmarks.
     """
 
-    provider: Provider = "auto"
+    provider: str = AUTO
     threads: int | None = None
     spinning: bool = False
 
@@ -59,19 +59,28 @@ class Engine:
 
     def __init__(self, path: Path, signature: Signature, config: EngineConfig) -> None:
         """Raises ModelError or ProviderError, in one line that says what, where and the mend."""
-        wanted, self.note = _providers(config.provider)
-        self._session = _session(path, config, wanted)
+        self._session, self.note = _opened(path, config)
         self.providers = tuple(self._session.get_providers())
-        if config.provider == "cuda" and "CUDAExecutionProvider" not in self.providers:
-            raise ProviderError(
-                "provider cuda: ONNX Runtime did not take it (it runs on "
-                f"{', '.join(self.providers)}); `digitd doctor` says what is missing, or use --provider cpu"
-            )
         self._signature = signature
         self.card = self._checked_card(path)
+        self._name = short_name(self.providers[0])
+        self._bucketed = Bucketed(self._session, signature.input, "cuda") if self._name in BY_SHAPE else None
 
     def run(self, batch: U8) -> F32:
-        """The model's log-probabilities for one batch: float32 [N, K], or [N, T, K] of a sequence model."""
+        """The model's log-probabilities for one batch, N from 1: float32 [N, K], or [N, T, K] of a sequence model.
+
+        Raises DigitdError where a device fails.
+        """
+        if self._name == CPU:
+            return self._run(batch)
+        try:
+            return self._bucketed.run(batch) if self._bucketed else self._run(batch)
+        except Exception as error:  # ONNX Runtime's exceptions share no public base
+            raise DigitdError(
+                f"provider {self._name}: failed while running ({_reason(error)}); start again, or use --provider cpu"
+            ) from None
+
+    def _run(self, batch: U8) -> F32:
         out: F32 = self._session.run(["log_probs"], {self._signature.input: batch})[0]
         return out
 
@@ -102,23 +111,72 @@ class Engine:
 
 def read_card(path: Path) -> ModelCard:
     """What a model file of whatever kind says of itself. Raises ModelError, in one line, where it is none."""
-    return _card(path, _session(path, EngineConfig("cpu", threads=1), ["CPUExecutionProvider"]))
+    return _card(path, _on_cpu(path, read_file(path), EngineConfig(CPU, threads=1)))
 
 
-def _session(path: Path, config: EngineConfig, providers: list[str]) -> ort.InferenceSession:
-    data = read_file(path)
+def session_options(config: EngineConfig) -> ort.SessionOptions:
+    """Of a session on whatever provider. What is left as ONNX Runtime has it was measured: docs/speed.md."""
     options = ort.SessionOptions()
-    options.intra_op_num_threads = config.threads or _cores()
+    options.intra_op_num_threads = config.threads or usable_cores()
     options.inter_op_num_threads = 1
-    options.log_severity_level = 4  # what goes wrong is said by the exceptions below, once
+    options.log_severity_level = _FATAL
     options.add_session_config_entry("session.intra_op.allow_spinning", str(int(config.spinning)))
+    return options
+
+
+def _opened(path: Path, config: EngineConfig) -> tuple[ort.InferenceSession, str | None]:
+    """The session, and why `auto` does without CUDA.
+
+    A provider is asked for only where its device and its libraries are there, as far as can be told: ONNX Runtime
+    prints a page of errors otherwise.
+    """
+    data = read_file(path)
+    if config.provider == CPU:
+        return _on_cpu(path, data, config), None
+    name = CUDA if config.provider == AUTO else config.provider
+    why = providers.missing(name)
+    if why and config.provider != AUTO:
+        raise ProviderError(f"provider {name}: {why}; or use --provider cpu")
+    if why is None:
+        session, why = _tried(name, data, config)
+        if session is not None:
+            return session, None
+    on_cpu = _on_cpu(path, data, config)  # a file that does not open there either is to blame itself
+    if config.provider != AUTO:
+        raise ProviderError(f"provider {name}: {why}; or use --provider cpu")
+    return on_cpu, why
+
+
+def _tried(name: str, data: bytes, config: EngineConfig) -> tuple[ort.InferenceSession | None, str | None]:
+    """The session on that provider, else why there is none."""
+    stack = providers.stack(name, data)
+    ort.set_default_logger_severity(_FATAL)
     try:
-        return ort.InferenceSession(data, options, providers=providers)
-    except Exception as error:  # ONNX Runtime's exceptions share no public base
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[-1][:200]
+        session = _session(data, config, stack)
+    except Exception as error:
+        return None, f"ONNX Runtime cannot start it ({_reason(error)})"
+    got = [short_name(provider) for provider in session.get_providers()]
+    if name not in got:
+        return None, f"ONNX Runtime did not take it, and runs on {', '.join(got)} (`digitd doctor` may know more)"
+    return session, None
+
+
+def _on_cpu(path: Path, data: bytes, config: EngineConfig) -> ort.InferenceSession:
+    try:
+        return _session(data, config, providers.stack(CPU, data))
+    except Exception as error:
         raise ModelError(
-            f"{path}: not a model ONNX Runtime can open ({reason}); take a file written by `digitd export`"
+            f"{path}: not a model ONNX Runtime can open ({_reason(error)}); take a file written by `digitd export`"
         ) from None
+
+
+def _session(data: bytes, config: EngineConfig, stack: list[tuple[str, dict[str, str]]]) -> ort.InferenceSession:
+    # Of itself it would try other providers where one fails, and print that.
+    return ort.InferenceSession(data, session_options(config), providers=stack, enable_fallback=0)
+
+
+def _reason(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[-1][:200]
 
 
 def _card(path: Path, session: ort.InferenceSession) -> ModelCard:
@@ -147,36 +205,3 @@ def read_file(path: Path) -> bytes:
     except (OSError, ValueError) as error:  # ValueError: a name with a NUL
         reason = getattr(error, "strerror", None) or error
         raise ModelError(f"{path}: model file cannot be read ({reason}); check --model") from None
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _providers(provider: Provider) -> tuple[list[str], str | None]:
-    """What to ask ONNX Runtime for, and why `auto` does without CUDA.
-
-    CUDA is asked for only where a device and its libraries are there: ONNX Runtime prints a page of errors otherwise.
-    """
-    cpu = "CPUExecutionProvider"
-    if provider == "cpu":
-        return [cpu], None
-    missing = cuda_missing()
-    if missing is None:
-        return ["CUDAExecutionProvider", cpu], None
-    if provider == "cuda":
-        raise ProviderError(f"provider cuda: {missing}; or use --provider cpu")
-    return [cpu], missing
-
-
-def cuda_missing() -> str | None:
-    """Why CUDA cannot be had here, with the mend; None where it can."""
-    if "CUDAExecutionProvider" not in ort.get_available_providers():
-        return "this ONNX Runtime is built without CUDA (pip install onnxruntime-gpu in place of onnxruntime)"
-    if not (Path("/proc/driver/nvidia/version").exists() or Path("/dev/dxg").exists() or os.name == "nt"):
-        return "no NVIDIA driver on this machine (install the driver, then digitd[cuda])"
-    try:
-        ort.preload_dlls()
-    except Exception as error:
-        return f"CUDA's libraries do not load ({error}; pip install 'digitd[cuda]')"
-    return None

@@ -3,7 +3,6 @@
 import json
 import sys
 from pathlib import Path
-from typing import Literal
 
 from edge.commands.console import libraries_muted
 from edge.doctor import Report, examine
@@ -12,7 +11,7 @@ from edge.text import printable
 MARKS = {"ok": "ok", "note": "note", "warning": "WARNING", "problem": "PROBLEM"}
 
 
-def run(model: Path | None, row_model: Path | None, provider: Literal["auto", "cpu", "cuda"], as_json: bool) -> int:
+def run(model: Path | None, row_model: Path | None, provider: str, as_json: bool) -> int:
     """Prints the report; returns the exit code."""
     with libraries_muted():
         report = examine(model, provider, row_model)

@@ -17,6 +17,7 @@ from edge.errors import UsageError
 from edge.events import Event
 from edge.live import Live, Window
 from edge.model_files import ModelFiles
+from edge.providers import nvidia_driver
 from edge.sinks.stdout import json_line, line
 from edge.text import printable
 
@@ -37,7 +38,10 @@ def run(request: Request, models: ModelFiles, engine: EngineConfig) -> int:
     camera = _camera(request)
     window = Window(f"digitd: {request.source}") if request.window else None
     cv2.setNumThreads(engine.threads or 1)
-    live = Live(camera, models.reader(engine), Teller(request.format), window, request.record)
+    reader = models.reader(engine)
+    if reader.recogniser.note and nvidia_driver():  # no news where there is no such device
+        complain(f"reading on the CPU: {reader.recogniser.note}")
+    live = Live(camera, reader, Teller(request.format), window, request.record)
 
     def stop(number: int, frame: FrameType | None) -> None:
         live.stopping = True

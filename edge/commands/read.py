@@ -18,14 +18,13 @@ from edge.commands.progress import Bar
 from edge.engine import EngineConfig
 from edge.errors import DigitdError, PictureError, UsageError
 from edge.model_files import ModelFiles
+from edge.providers import nvidia_driver
 from edge.reader import Reader
 from edge.results import Format, PictureResult, writer
 from edge.row import Row
 from edge.sources.files import PICTURES, STDIN, VIDEOS, find
 from edge.sources.inputs import Input, inputs
 from edge.text import ENCODING, ENCODING_ERRORS
-
-NVIDIA = Path("/proc/driver/nvidia/version")
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ def run(request: Request, models: ModelFiles, engine: EngineConfig) -> int:
     """
     _check(request)
     reader = models.reader(engine)
-    if reader.recogniser.note and NVIDIA.exists():  # no news where there is no such device
+    if reader.recogniser.note and nvidia_driver():  # no news where there is no such device
         complain(f"reading on the CPU: {reader.recogniser.note}")
     failed = 0
     with ExitStack() as stack:

@@ -7,12 +7,12 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import onnxruntime as ort
 import pytest
 from onnx import TensorProto
 
-from edge.engine import LARGEST_FILE, EngineConfig, cuda_missing
-from edge.errors import ModelError, ProviderError
+from edge.cores import usable_cores
+from edge.engine import LARGEST_FILE, EngineConfig
+from edge.errors import ModelError
 from edge.imaging.normalise import PREPROCESSING
 from edge.recogniser import Recogniser, Tuned, default_model
 
@@ -100,7 +100,7 @@ def test_threads_are_those_asked_for_and_do_not_spin(model_file):
     assert options.intra_op_num_threads == 3 and options.inter_op_num_threads == 1
     assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
     options = Recogniser(model_file(), EngineConfig("cpu", spinning=True))._engine._session.get_session_options()
-    assert options.intra_op_num_threads == len(os.sched_getaffinity(0))
+    assert options.intra_op_num_threads == usable_cores()
     assert options.get_session_config_entry("session.intra_op.allow_spinning") == "1"
 
 
@@ -220,45 +220,6 @@ def test_a_huge_file_is_refused_without_being_read(tmp_path):
     with path.open("wb") as file:
         file.truncate(LARGEST_FILE + (1 << 20))
     assert "too large" in refusal(path)
-
-
-def without_cuda() -> bool:
-    return cuda_missing() is not None
-
-
-@pytest.mark.skipif(not without_cuda(), reason="this machine has CUDA")
-def test_cuda_where_there_is_none_is_an_error_with_the_mend(model_file):
-    with pytest.raises(ProviderError) as caught:
-        Recogniser(model_file(), EngineConfig("cuda"))
-    said = str(caught.value)
-    assert said.startswith("provider cuda: ") and "--provider cpu" in said and "\n" not in said
-    assert caught.value.exit_code == 78
-
-
-@pytest.mark.skipif(without_cuda(), reason="this machine has no CUDA")
-def test_cuda_gives_what_the_cpu_gives(model_file):
-    on_gpu, on_cpu = Recogniser(None, EngineConfig("cuda")), Recogniser(None, CPU)
-    assert on_gpu.providers[0] == "CUDAExecutionProvider" and on_gpu.note is None
-    assert np.abs(on_gpu.log_probs(crops_of(64)) - on_cpu.log_probs(crops_of(64))).max() < 1e-2
-
-
-def test_auto_takes_what_is_there_and_prints_nothing(model_file):
-    code = (
-        "import sys, numpy as np\nfrom pathlib import Path\nfrom edge.recogniser import Recogniser\n"
-        "r = Recogniser(Path(sys.argv[1]))\nr.log_probs(np.zeros((2, 28, 28), np.uint8))\nprint(r.providers[0], r.note)"
-    )
-    done = subprocess.run([sys.executable, "-c", code, model_file()], capture_output=True, text=True, check=True)
-    assert done.stderr == ""
-    provider, note = done.stdout.strip().split(" ", 1)
-    if without_cuda():
-        assert provider == "CPUExecutionProvider" and note == cuda_missing() and "install" in note
-    else:
-        assert (provider, note) == ("CUDAExecutionProvider", "None")
-
-
-def test_an_onnx_runtime_without_cuda_says_so(monkeypatch):
-    monkeypatch.setattr(ort, "get_available_providers", lambda: ["CPUExecutionProvider"])
-    assert "onnxruntime-gpu" in cuda_missing()
 
 
 @pytest.mark.parametrize("damage", ["text", "cut off"])
