@@ -1,7 +1,7 @@
 """A picture of one label -> the ink of its examples: one digit, or several that stand apart.
 
-The parts of a broken digit lie near each other, and digits stand apart and are about as large as each other. Where that
-leaves doubt, the base model says which looks more like the label.
+Strokes' places say which are one digit, and digits are about as large as each other. Where that leaves doubt, the base
+model says which looks more like the label.
 """
 
 from collections.abc import Sequence
@@ -18,17 +18,12 @@ from edge.imaging.normalise import normalise_all
 from edge.reader import working_size
 from edge.recogniser import Recogniser
 from training.own_pictures.example import Box, Example, inks, outward
+from training.own_pictures.grouping import NEAR, SIGN, SMALL, SPECK, distance, gaps, grouped, longer_side, outline
 
 _MOST = 200  # strokes of a picture, largest first: a page of sevens has some hundred
 _SMALLEST = 14  # pixels of working size: what is lower and narrower is no digit
-_SPECK = 1 / 12  # of the longer side of the digit beside it: what is smaller is dirt
-
-# Of the larger stroke's longer side, how far apart two strokes of one digit may be: of two large ones; of two where one
-# is above the other; of a small one beside a large one; and of large ones that the model must find to be one digit.
-_NEAR, _BROKEN, _BESIDE, _DOUBTFUL = 0.08, 0.15, 0.25, 0.3
-_SIGN = 0.45  # as `_NEAR`, of labels the model does not know: signs of several large strokes
-_SMALL = 0.6  # of the larger one's longer side
-_POINTS = 60  # of a stroke's contour, by which distances are measured
+# How far apart large strokes that the model must find to be one digit may be; see `grouping` for the others.
+_DOUBTFUL = 0.3
 
 # Natural logarithms of odds of the label: the model may be wrong about a hand, and is not asked how sure it is of one.
 _LEAST, _MOST_SURE = -4.0, 2.0
@@ -79,8 +74,8 @@ class Page:
         self.strength, _, components = find_strokes(ink)
         self._height, self._width = self.strength.shape
         strokes = self._strokes(components)
-        points = {id(stroke): _points(stroke) for stroke in strokes}
-        groups = _grouped(strokes, points, _NEAR if label is not None else _SIGN)
+        points = {id(stroke): outline(stroke) for stroke in strokes}
+        groups = grouped(strokes, points, NEAR if label is not None else SIGN)
         self._found = self._chosen(self._regrouped(groups, points) if label is not None else self._judged(groups))
 
     @property
@@ -103,10 +98,11 @@ class Page:
     def _strokes(self, components: Sequence[Component]) -> list[Component]:
         """The largest, without edges and frames that go through the whole picture."""
         kept = [c for c in components if not (self._is_cut_off(union([c])) and self._goes_through(c))]
-        return sorted(kept, key=_size, reverse=True)[:_MOST]
+        return sorted(kept, key=longer_side, reverse=True)[:_MOST]
 
     def _goes_through(self, stroke: Component) -> bool:
-        return max(stroke.w / self._width, stroke.h / self._height) > 0.5 and pen_width(stroke) < 0.05 * _size(stroke)
+        thin = pen_width(stroke) < 0.05 * longer_side(stroke)
+        return thin and max(stroke.w / self._width, stroke.h / self._height) > 0.5
 
     def _is_cut_off(self, box: Box) -> bool:
         x, y, w, h = box
@@ -140,7 +136,7 @@ class Page:
     def _regrouped(self, groups: list[list[Component]], points: dict[int, F64]) -> list[_Group]:
         """Groups as they lie, but apart or together where the model finds the label much likelier so."""
         groups = [part for group in groups for part in self._parted(group, points)]
-        groups = [group for group in groups if _size(group[0]) >= _SMALLEST]
+        groups = [group for group in groups if longer_side(group[0]) >= _SMALLEST]
         judged = [self._without_dirt(group) for group in groups]
         pairs = _doubtful(judged, points)
         together = self._judged([[*judged[i].strokes, *judged[j].strokes] for i, j in pairs])
@@ -157,8 +153,8 @@ class Page:
 
     def _without_dirt(self, group: list[Component]) -> _Group:
         """A group without small parts that the label does without."""
-        size = _size(group[0])
-        major = [c for c in group if _size(c) >= _MINOR * size]
+        size = longer_side(group[0])
+        major = [c for c in group if longer_side(c) >= _MINOR * size]
         ways = {len(way): way for way in (group, major, group[:1])}
         judged = sorted(self._judged(list(ways.values())), key=lambda one: len(one.strokes))
         best = next(one for one in judged if len(one.strokes) == len(major))
@@ -169,13 +165,13 @@ class Page:
 
     def _parted(self, group: list[Component], points: dict[int, F64]) -> list[list[Component]]:
         """A group as it is, or each of its large strokes by itself."""
-        large = [c for c in group if _size(c) >= _SMALL * _size(group[0])]
+        large = [c for c in group if longer_side(c) >= SMALL * longer_side(group[0])]
         if len(large) < 2:
             return [group]
         parts = [[c] for c in large]
         for small in group:
             if not any(small is c for c in large):
-                min(parts, key=lambda part: _distance(points[id(part[0])], points[id(small)])).append(small)
+                min(parts, key=lambda part: distance(points[id(part[0])], points[id(small)])).append(small)
         whole, *apart = self._judged([group, *parts])
         return parts if sum(one.likely for one in apart) / len(apart) - whole.likely >= _BETTER else [group]
 
@@ -228,44 +224,6 @@ def _with_margin(grey: U8, margin: int) -> U8:
     return u8(cv2.copyMakeBorder(grey, margin, margin, margin, margin, cv2.BORDER_CONSTANT, value=paper))
 
 
-def _grouped(strokes: Sequence[Component], points: dict[int, F64], near: float) -> list[list[Component]]:
-    """Strokes, largest first, each with the digit it is a part of by its place alone; groups' largest come first."""
-    if not strokes:
-        return []
-    boxes = np.array([(c.x, c.y, c.right, c.bottom) for c in strokes], np.float64)
-    close = _gaps(boxes) <= _reaches(boxes, near)
-    owners: list[int] = []
-    for i, stroke in enumerate(strokes):
-        best, owner = np.inf, i
-        for j in np.flatnonzero(close[i, :i]).tolist():
-            distance = _distance(points[id(stroke)], points[id(strokes[j])])
-            if distance < best and distance <= _reaches(boxes[[i, j]], near)[0, 1]:
-                best, owner = distance, owners[j]
-        owners.append(owner)
-    return [[strokes[i] for i in range(len(strokes)) if owners[i] == owner] for owner in sorted(set(owners))]
-
-
-def _reaches(boxes: F64, near: float) -> F64:
-    """float64 [n, n]: pixels that a stroke (line) may lie from another, larger one (column) to be a part of the same
-    digit; below 0: it is dirt. boxes: float64 [n, 4], left, top, right, bottom.
-    """
-    sizes = np.maximum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
-    small, large = np.minimum(sizes, sizes[:, None]), np.maximum(sizes, sizes[:, None])
-    shared = np.minimum(boxes[:, 2], boxes[:, None, 2]) - np.maximum(boxes[:, 0], boxes[:, None, 0])
-    wide = boxes[:, 2] - boxes[:, 0]
-    above = shared > 0.5 * np.minimum(wide, wide[:, None])
-    share = np.where(above, max(_BROKEN, near), near)
-    share = np.where(small < _SMALL * large, max(_BESIDE, near), share)
-    return np.asarray(np.where(small < _SPECK * large, -1.0, share * large), np.float64)
-
-
-def _gaps(boxes: F64) -> F64:
-    """float64 [n, n]: pixels between boxes, float64 [n, 4], left, top, right, bottom."""
-    low = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
-    high = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
-    return np.asarray(np.hypot(*np.moveaxis(np.maximum(low - high, 0), 2, 0)), np.float64)
-
-
 def _doubtful(groups: Sequence[_Group], points: dict[int, F64]) -> list[tuple[int, int]]:
     """Pairs of groups that lie so that they may be one digit."""
     if len(groups) < 2:
@@ -273,11 +231,11 @@ def _doubtful(groups: Sequence[_Group], points: dict[int, F64]) -> list[tuple[in
     sizes = np.array([one.size for one in groups])
     large, small = np.maximum(sizes, sizes[:, None]), np.minimum(sizes, sizes[:, None])
     x, y, w, h = np.array([one.box for one in groups], np.float64).T
-    close = (_gaps(np.stack([x, y, x + w, y + h], axis=1)) <= _DOUBTFUL * large) & (small >= _SPECK * large)
+    close = (gaps(np.stack([x, y, x + w, y + h], axis=1)) <= _DOUBTFUL * large) & (small >= SPECK * large)
     return [
         (i, j)
         for i, j in np.argwhere(np.triu(close, 1)).tolist()
-        if _distance(points[id(groups[i].strokes[0])], points[id(groups[j].strokes[0])]) <= _DOUBTFUL * large[i, j]
+        if distance(points[id(groups[i].strokes[0])], points[id(groups[j].strokes[0])]) <= _DOUBTFUL * large[i, j]
     ]
 
 
@@ -285,30 +243,3 @@ def _likeness(crop: U8, other: U8) -> float:
     """Correlation of two crops, blurred, in [-1, 1]."""
     planes = [cv2.GaussianBlur(one, (0, 0), 2.0).ravel().astype(np.float64) for one in (crop, other)]
     return float(np.corrcoef(*planes)[0, 1])
-
-
-def _size(stroke: Component) -> int:
-    return max(stroke.w, stroke.h)
-
-
-def _distance(one: F64, other: F64) -> float:
-    """Pixels between the nearest of two sets of points, float64 [n, 2]."""
-    apart = one[:, None] - other[None]
-    return float(np.sqrt((apart * apart).sum(2).min()))
-
-
-def _points(stroke: Component) -> F64:
-    """float64 [n, 2]: points of a stroke's boundary, as dense as `_POINTS` of them are."""
-    dense = []
-    step = max(1.0, sum(cv2.arcLength(contour, True) for contour in stroke.contours) / _POINTS)
-    for contour in stroke.contours:
-        corners = contour.reshape(-1, 2).astype(np.float64)
-        ends = np.roll(corners, -1, axis=0)
-        counts = np.maximum(1, np.ceil(np.hypot(*(ends - corners).T) / step)).astype(int)
-        if len(corners) > _POINTS:  # a ragged edge: every so many corners
-            dense.append(corners[:: -(-len(corners) // _POINTS)])
-            continue
-        share = np.concatenate([np.arange(n) / n for n in counts])[:, None]
-        start, end = np.repeat(corners, counts, axis=0), np.repeat(ends, counts, axis=0)
-        dense.append(start + (end - start) * share)
-    return np.concatenate(dense)
