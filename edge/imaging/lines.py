@@ -24,13 +24,12 @@ _BODY = 0.42  # of the tallest stroke's height: what is lower is no digit, and d
 class Line:
     """One row of strokes, level.
 
-    strokes: left to right; strength: uint8 [H, W], their ink alone; ink: all there is; left, right: of the row, top,
-    height: of its digits, pixels; back: float64 [2, 3] from here to the picture it was found in, None where that is
+    strokes: left to right; ink: all there is, not theirs alone; left, right: of the row, top, height: of its digits,
+    pixels; back: float64 [2, 3] from here to the picture it was found in, None where that is
     the same.
     """
 
     strokes: Sequence[Component]
-    strength: U8
     ink: Ink
     left: float
     right: float
@@ -72,30 +71,27 @@ def find_lines(ink: Ink, room: float) -> list[Line]:
     """The lines of a picture, top to bottom, ruled lines and blots left out; of a dense page, those whose strips have
     `room` pixels together.
     """
-    strength, mask, components = find_strokes(ink)
+    ink, components = find_strokes(ink)
     rows = find_rows(components)
     broken = broken_across(rows)
     if broken:
-        mask = u8(cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((broken, 1), np.uint8)))
-        rows = find_rows(find_components(mask))
-    return [_line(without_blots(row), strength, Ink(ink.strength, mask)) for row in _likeliest(rows, room)]
+        mask = u8(cv2.morphologyEx(ink.mask, cv2.MORPH_CLOSE, np.ones((broken, 1), np.uint8)))
+        ink, rows = Ink(ink.strength, mask), find_rows(find_components(mask))
+    return [_line(without_blots(row), ink) for row in _likeliest(rows, room)]
 
 
-def find_strokes(ink: Ink) -> tuple[U8, U8, list[Component]]:
-    """A picture's strokes without ruled lines, segments of displays bridged: strength, uint8 [H, W], their ink; mask,
-    uint8 [H, W], what they cover; and the strokes.
-    """
+def find_strokes(ink: Ink) -> tuple[Ink, list[Component]]:
+    """A picture's ink without ruled lines, segments of displays bridged, and its strokes."""
     mask = ink.mask
     components = find_components(mask)
     cleaned = remove_rules(mask, components)
     if cleaned is not None:
         mask, components = cleaned, find_components(cleaned)
-    strength = u8(cv2.bitwise_and(ink.strength, mask))
     bridge = segments_apart(components)
     if bridge:
         mask = u8(cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((bridge, bridge), np.uint8)))
         components = find_components(mask)
-    return strength, mask, components
+    return Ink(ink.strength, mask), components
 
 
 def _likeliest(rows: list[RowOfStrokes], room: float) -> list[RowOfStrokes]:
@@ -112,13 +108,13 @@ def _likeliest(rows: list[RowOfStrokes], room: float) -> list[RowOfStrokes]:
 
 def lattice(line: Line) -> tuple[list[Candidate], list[U8]]:
     """What may be one digit in a line, and the ink of each: uint8 [h, w]."""
-    slant = slant_of(line.strokes)
-    pieces = [cut(stroke, line.strength, line.height, slant) for stroke in line.strokes]
+    strength, slant = line.ink.strokes(), slant_of(line.strokes)
+    pieces = [cut(stroke, strength, line.height, slant) for stroke in line.strokes]
     candidates = find_candidates(pieces, line.height)
-    return candidates, [cut_out(line.strength, candidate.pieces) for candidate in candidates]
+    return candidates, [cut_out(strength, candidate.pieces) for candidate in candidates]
 
 
-def _line(row: RowOfStrokes, strength: U8, ink: Ink) -> Line:
+def _line(row: RowOfStrokes, ink: Ink) -> Line:
     strokes = row.strokes()
     turn = straighten(row)
     back = None
@@ -126,7 +122,6 @@ def _line(row: RowOfStrokes, strength: U8, ink: Ink) -> Line:
         strokes = sorted((_turned(stroke, turn) for stroke in strokes), key=lambda c: c.centre[0])
         room = min(c.x for c in strokes)
         size = (max(c.right for c in strokes) + room, max(c.bottom for c in strokes) + room)
-        strength = u8(cv2.warpAffine(strength, turn, size, flags=cv2.INTER_LINEAR))
         ink = Ink(*(u8(cv2.warpAffine(plane, turn, size)) for plane in (ink.strength, ink.mask)))
         back = cv2.invertAffineTransform(turn)
     least = _BODY * max(c.h for c in strokes)
@@ -134,7 +129,7 @@ def _line(row: RowOfStrokes, strength: U8, ink: Ink) -> Line:
     height = float(median([c.h for c in body]))
     middle = float(median([c.centre[1] for c in body]))
     left, right = float(min(c.x for c in strokes)), float(max(c.right for c in strokes))
-    return Line(strokes, strength, ink, left, right, middle - height / 2, height, back)
+    return Line(strokes, ink, left, right, middle - height / 2, height, back)
 
 
 def _turned(component: Component, turn: F64) -> Component:

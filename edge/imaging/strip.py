@@ -43,11 +43,10 @@ def strip(ink: Ink, left: float, right: float, middle: float, height: float) -> 
     if x1 <= x0 or y1 <= y0:
         return np.zeros((HEIGHT, wide), np.uint8)
     part = u8(ink.strength[y0:y1, x0:x1])
-    strokes = part[ink.mask[y0:y1, x0:x1] > 0]
-    if not len(strokes):
+    counts = np.cumsum(cv2.calcHist([part], [0], ink.mask[y0:y1, x0:x1], [256], [0, 256]).ravel())
+    if not counts[-1]:
         return np.zeros((HEIGHT, wide), np.uint8)
-    fifth = len(strokes) - 1 - len(strokes) // 5
-    level = max(32.0, float(np.partition(strokes, fifth)[fifth]))
+    level = max(32.0, float(np.searchsorted(counts, counts[-1] - counts[-1] // 5)))  # a fifth is darker
     shrunk = 1.0
     if scale < 0.6:  # a warp alone would skip pixels
         size = max(1, round(part.shape[1] * scale)), max(1, round(part.shape[0] * scale))

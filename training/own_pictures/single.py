@@ -71,7 +71,8 @@ class Page:
     def __init__(self, ink: Ink, label: int | None, recogniser: Recogniser, cost: float = 0.0) -> None:
         """label: index of the recogniser's, None for one that it does not know."""
         self._label, self._recogniser, self._cost = label, recogniser, cost
-        self.strength, _, components = find_strokes(ink)
+        ink, components = find_strokes(ink)
+        self.strength = ink.strokes()
         self._height, self._width = self.strength.shape
         strokes = self._strokes(components)
         points = {id(stroke): outline(stroke) for stroke in strokes}
