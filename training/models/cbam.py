@@ -4,11 +4,12 @@ import torch
 from torch import Tensor, nn
 
 from edge.errors import ConfigError
-from training.models.blocks import ConvBlock, Hidden
-from training.models.classifier import Classifier
+from training.models.blocks import Hidden
+from training.models.classifier import Layered
+from training.models.digitcnn import halved_thrice
 
 
-class CbamNet(Classifier):
+class CbamNet(Layered):
     """`DigitCnn` with attention after each convolution: Woo, Park, Lee and Kweon, "CBAM: convolutional block attention
     module", 2018.
     """
@@ -29,26 +30,11 @@ class CbamNet(Classifier):
         times fewer units than channels the attention over channels has within. window: pixels a side, odd, that the
         attention over places sees. The defaults of these two are the paper's.
         """
-        super().__init__(classes, size, channels)
         if window % 2 == 0:
             raise ConfigError(f"network.window: {window} has no middle; take an odd number, such as 7")
-        self.features = nn.Sequential(
-            ConvBlock(channels, width),
-            Attention(width, reduction, window),
-            nn.MaxPool2d(2),  # 14x14 of 28x28
-            ConvBlock(width, 2 * width),
-            Attention(2 * width, reduction, window),
-            nn.MaxPool2d(2),  # 7x7
-            ConvBlock(2 * width, 4 * width),
-            Attention(4 * width, reduction, window),
-            nn.MaxPool2d(2),  # 3x3
-        )
-        self.hidden = Hidden(4 * width * (size // 8) ** 2, hidden, dropout)
-        self.head = nn.Linear(hidden, classes)
-
-    def embed(self, x: Tensor) -> Tensor:
-        out: Tensor = self.hidden(self.features(x))
-        return out
+        features = halved_thrice(channels, width, lambda outputs: Attention(outputs, reduction, window))
+        inputs = 4 * width * (size // 8) ** 2
+        super().__init__(classes, size, channels, features, Hidden(inputs, hidden, dropout), hidden)
 
 
 class Attention(nn.Module):

@@ -50,3 +50,19 @@ class Classifier(nn.Module, ABC):
         """uint8 [N, S, S] or [N, S, S, C] -> float32 [N, C, S, S] in [0, 1]."""
         x = crops.to(torch.float32)
         return (x.unsqueeze(1) if self.channels == 1 else x.permute(0, 3, 1, 2)) / 255
+
+
+class Layered(Classifier):
+    """Features of the picture, hidden layers on them, the head: what most families are."""
+
+    def __init__(
+        self, classes: int, size: int, channels: int, features: nn.Module, hidden: nn.Module, units: int
+    ) -> None:
+        """units: D, what the last hidden layer gives."""
+        super().__init__(classes, size, channels)
+        self.features, self.hidden = features, hidden
+        self.head = nn.Linear(units, classes)
+
+    def embed(self, x: Tensor) -> Tensor:
+        out: Tensor = self.hidden(self.features(x))
+        return out

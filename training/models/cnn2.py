@@ -1,12 +1,12 @@
 """The network that most tutorials begin with."""
 
-from torch import Tensor, nn
+from torch import nn
 
 from training.models.blocks import Hidden
-from training.models.classifier import Classifier
+from training.models.classifier import Layered
 
 
-class Cnn2(Classifier):
+class Cnn2(Layered):
     """Two convolutions of 3x3, each pooled, a hidden layer, dropout: the "simple MNIST convnet" of Keras' examples with
     a hidden layer as in PyTorch's. Pooled after each convolution, it costs a quarter of what it does pooled once.
     """
@@ -22,8 +22,7 @@ class Cnn2(Classifier):
         dropout: float = 0.5,
     ) -> None:
         """width: channels of the first convolution; the second has twice as many."""
-        super().__init__(classes, size, channels)
-        self.features = nn.Sequential(
+        features = nn.Sequential(
             nn.Conv2d(channels, width, 3, padding=1),
             nn.ReLU(inplace=True),
             nn.MaxPool2d(2),  # 14x14 of 28x28
@@ -31,9 +30,5 @@ class Cnn2(Classifier):
             nn.ReLU(inplace=True),
             nn.MaxPool2d(2),  # 7x7
         )
-        self.hidden = Hidden(2 * width * (size // 4) ** 2, hidden, dropout)
-        self.head = nn.Linear(hidden, classes)
-
-    def embed(self, x: Tensor) -> Tensor:
-        out: Tensor = self.hidden(self.features(x))
-        return out
+        inputs = 2 * width * (size // 4) ** 2
+        super().__init__(classes, size, channels, features, Hidden(inputs, hidden, dropout), hidden)

@@ -4,10 +4,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from training.models.blocks import ConvBlock, Hidden
-from training.models.classifier import Classifier
+from training.models.classifier import Layered
 
 
-class Dbrhb(Classifier):
+class Dbrhb(Layered):
     """The network of DBRHB: "dynamic batch, residual blocks, hybrid loss". The residual blocks are here; the batch that
     grows is the recipe's, the loss is `training.losses.hybrid`.
 
@@ -26,8 +26,7 @@ class Dbrhb(Classifier):
         dropout: float = 0.5,
     ) -> None:
         """width: channels of the first block; each other has twice as many as the one before."""
-        super().__init__(classes, size, channels)
-        self.features = nn.Sequential(
+        features = nn.Sequential(
             ConvBlock(channels, width),
             nn.MaxPool2d(2),  # 14x14 of 28x28
             Widening(width, width),
@@ -36,12 +35,8 @@ class Dbrhb(Classifier):
             nn.MaxPool2d(2),  # 3x3
             Widening(2 * width, 4 * width),
         )
-        self.hidden = Hidden(4 * width * (size // 8) ** 2, hidden, dropout)
-        self.head = nn.Linear(hidden, classes)
-
-    def embed(self, x: Tensor) -> Tensor:
-        out: Tensor = self.hidden(self.features(x))
-        return out
+        inputs = 4 * width * (size // 8) ** 2
+        super().__init__(classes, size, channels, features, Hidden(inputs, hidden, dropout), hidden)
 
 
 class Widening(nn.Module):

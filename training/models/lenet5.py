@@ -1,12 +1,12 @@
 """The network that read cheques."""
 
-from torch import Tensor, nn
+from torch import nn
 
 from training.models.blocks import Hidden
-from training.models.classifier import Classifier
+from training.models.classifier import Layered
 
 
-class LeNet5(Classifier):
+class LeNet5(Layered):
     """LeCun, Bottou, Bengio and Haffner, "Gradient-based learning applied to document recognition", 1998, in the form
     it has today.
 
@@ -16,8 +16,7 @@ class LeNet5(Classifier):
     """
 
     def __init__(self, classes: int, size: int = 28, channels: int = 1, *, dropout: float = 0.0) -> None:
-        super().__init__(classes, size, channels)
-        self.features = nn.Sequential(
+        features = nn.Sequential(
             nn.Conv2d(channels, 6, 5, padding=2),  # C1, 28x28
             nn.ReLU(inplace=True),
             nn.MaxPool2d(2),  # S2, 14x14
@@ -26,12 +25,8 @@ class LeNet5(Classifier):
             nn.MaxPool2d(2),  # S4, 5x5
         )
         side = (size // 2 - 4) // 2
-        self.hidden = nn.Sequential(
+        hidden = nn.Sequential(
             Hidden(16 * side * side, 120),  # C5
             Hidden(120, 84, dropout),  # F6
         )
-        self.head = nn.Linear(84, classes)
-
-    def embed(self, x: Tensor) -> Tensor:
-        out: Tensor = self.hidden(self.features(x))
-        return out
+        super().__init__(classes, size, channels, features, hidden, 84)
