@@ -9,6 +9,7 @@ that follows each comment of these kinds:
     <!-- figures -->                the table of accuracies, from the model file and benchmarks/accuracy.json
     <!-- coverage -->               what share of rows can be accepted at which risk, from the same
     <!-- finetune -->               what fine-tuning is worth, from benchmarks/finetune.json
+    <!-- fewshot -->                what five examples are, from benchmarks/fewshot.json
 """
 
 import argparse
@@ -24,6 +25,7 @@ ROOT = Path(__file__).parents[1]
 CLI = ROOT / "docs" / "cli.md"
 TEXTS = (ROOT / "README.md", ROOT / "docs" / "results.md", ROOT / "docs" / "training.md")
 TAUGHT = ROOT / "benchmarks" / "finetune.json"
+FEW = ROOT / "benchmarks" / "fewshot.json"
 FIGURES = ROOT / "benchmarks" / "accuracy.json"
 
 COMMANDS = (
@@ -33,6 +35,7 @@ COMMANDS = (
     "model",
     "config",
     "service",
+    "bench",
     "doctor",
     "train",
     "evaluate",
@@ -52,6 +55,7 @@ OUTPUT_BLOCK = re.compile(r"<!-- output: (digitd .+?) -->\n```text\n.*?```\n", r
 COVERAGE_BLOCK = re.compile(r"<!-- coverage -->\n(?:\|.*\n)*")
 FIGURES_BLOCK = re.compile(r"<!-- figures -->\n(?:\|.*\n)*")
 TAUGHT_BLOCK = re.compile(r"<!-- finetune -->\n(?:\|.*\n)*")
+FEW_BLOCK = re.compile(r"<!-- fewshot -->\n(?:\|.*\n)*")
 
 
 def digitd(*arguments: str) -> str:
@@ -85,6 +89,7 @@ def renewed(text: str, model: Path | None = None) -> str:
     text = OUTPUT_BLOCK.sub(output, text)
     text = COVERAGE_BLOCK.sub(lambda _: f"<!-- coverage -->\n{coverage()}", text)
     text = TAUGHT_BLOCK.sub(lambda _: f"<!-- finetune -->\n{finetune()}", text)
+    text = FEW_BLOCK.sub(lambda _: f"<!-- fewshot -->\n{fewshot()}", text)
     return FIGURES_BLOCK.sub(lambda _: f"<!-- figures -->\n{figures(model)}", text)
 
 
@@ -110,6 +115,18 @@ def finetune() -> str:
             f"| {of['examples']} | {of['before']:.1%} | {of['after']:.1%} | {of['rows before']:.0%} "
             f"| {of['rows after']:.0%} | {of['mnist']:+.2f} | {of['together']:.1%} | {of['mnist together']:+.2f} |"
         )
+    return "\n".join(lines) + "\n"
+
+
+def fewshot() -> str:
+    """The table of what a prototypical network was taught by five examples."""
+    lines = ["| taught | right, before | after | of other writers | MNIST |", "|---|--:|--:|--:|--:|"]
+    found = json.loads(FEW.read_text(encoding="utf-8")) if FEW.is_file() else {"letters": [], "hands": []}
+    for of in found["letters"]:
+        name = of["new"] if " " not in of["new"] else f"all ten letters, {of['new']}"
+        lines.append(f"| {name} | – | {of['own']:.0%} | {of['others']:.0%} | {of['mnist']:+.2f} |")
+    for of in found["hands"]:
+        lines.append(f"| a strange hand's digits | {of['before']:.1%} | {of['after']:.1%} | – | {of['mnist']:+.2f} |")
     return "\n".join(lines) + "\n"
 
 

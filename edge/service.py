@@ -20,6 +20,7 @@ from edge.errors import ConfigError, UsageError
 
 UNIT = "digitd.service"
 PREFIX = Path("/opt/digitd")
+MODELS = Path("/var/lib/digitd/models")  # as the unit's DIGITD_MODELS has it
 DROP_INS = ("cuda", "network-cameras", "notify-reload")
 PIP_TIMEOUT = 3600  # seconds; a slow line brings half a gigabyte in that time
 SYSTEMCTL_TIMEOUT = 120
@@ -94,6 +95,8 @@ def install(
             say(f"started {UNIT}")
         else:
             say(f"start it, once {layout.config} is as you want it: systemctl restart {UNIT}")
+        choose = f"{layout.prefix}/bin/digitd bench --choose --folder {MODELS}"
+        say(f"have it read with int8 where that is quicker: {choose}; systemctl reload {UNIT}")
 
 
 def uninstall(layout: Layout, say: Say, *, purge: bool = False) -> None:

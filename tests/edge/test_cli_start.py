@@ -52,7 +52,7 @@ def test_import_of_the_types_needs_no_opencv() -> None:
 
 def test_help_names_every_command_and_each_shows_an_example(digitd: Digitd) -> None:
     said = digitd("--help").stdout.decode()
-    for command in ("read", "live", "run", "config", "service", "doctor", "train", "evaluate", "export"):
+    for command in ("read", "live", "run", "config", "service", "bench", "doctor", "train", "evaluate", "export"):
         assert f"\n  {command} " in said
         helped = digitd(command, "--help")
         assert helped.returncode == 0 and "xample" in helped.stdout.decode(), command
