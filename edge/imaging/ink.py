@@ -17,7 +17,7 @@ _THING, _LARGER, _ROOM = 17, 1.5, 14
 _WINDOW = 1 / 20  # of the longer side: the window that ink and paper are told apart in
 _UNDECIDED = 0.6  # nearer to 0 than this, ink may be either; on 160 generated pictures all wrong ones were below 0.2
 _LEAST_STEP = 8  # grey levels, likewise
-_LARGE = 400_000  # pixels of a picture whose every other line tells as much as all
+_LARGE = 400_000  # pixels of a picture whose every fourth line tells as much as all
 _LEAST_CONTRAST = 14  # of 255; the noise of good paper stays below
 # On 54 generated photographs of held-out writers whose digits one threshold for the whole missed: windows of 0.08 and
 # 0.12 of the longer side, 0.7 to 1.3 deviations and 14 to 28 as the least strength read 35 to 39 of them.
@@ -106,17 +106,18 @@ def _lightness_of_ink(coarse: U8) -> float:
 
 def dark_ink(grey: U8, coarse: U8) -> Ink:
     """The ink of a picture whose ink is darker than its paper; `coarse` is the same picture, small."""
-    strength, missing = _strength(grey, coarse)
+    paper = _paper_of(grey, coarse)
+    strength = _strength(grey, paper)
     counts = _histogram(strength)
-    _, mask = cv2.threshold(strength, _threshold(counts), 255, cv2.THRESH_BINARY)
+    level = _threshold(counts)
+    _, mask = cv2.threshold(strength, level, 255, cv2.THRESH_BINARY)
     things = _things(u8(mask), coarse)
     if things is not None:
         counts = np.maximum(counts - _histogram(strength, things), 0)
-        _, mask = cv2.threshold(strength, _threshold(counts), 255, cv2.THRESH_BINARY)
+        level = _threshold(counts)
+        _, mask = cv2.threshold(strength, level, 255, cv2.THRESH_BINARY)
         mask = cv2.bitwise_and(mask, cv2.bitwise_not(things))
-    # In the dark a step of one grey level is a large share of the paper: there, noise would pass for ink.
-    mask = cv2.bitwise_and(mask, cv2.compare(missing, _noise(missing), cv2.CMP_GT))
-    return Ink(strength, u8(mask))
+    return Ink(strength, _in_the_light(u8(mask), grey, paper, level))
 
 
 def _things(mask: U8, coarse: U8) -> U8 | None:
@@ -137,38 +138,53 @@ def _locally_dark_ink(grey: U8, coarse: U8) -> Ink:
     """As `dark_ink`, but the threshold is the mean of the ink's strength round a pixel and a multiple of its standard
     deviation (Niblack 1986), and at least `_LEAST_STRENGTH`.
     """
-    strength, missing = _strength(grey, coarse)
+    paper = _paper_of(grey, coarse)
+    strength = _strength(grey, paper)
     size = max(15, round(_LOCAL_WINDOW * max(grey.shape))) | 1
     mean, square = cv2.blur(strength, (size, size)), cv2.sqrBoxFilter(strength, cv2.CV_32F, (size, size))
     spread = cv2.sqrt(cv2.max(square - np.square(mean, dtype=np.float32), 0))
     level = cv2.max(cv2.scaleAdd(spread, _DEVIATIONS, mean.astype(np.float32)), _LEAST_STRENGTH)
     mask = np.where(strength > level, np.uint8(255), np.uint8(0))
-    return Ink(strength, u8(cv2.bitwise_and(mask, cv2.compare(missing, _noise(missing), cv2.CMP_GT))))
+    return Ink(strength, _in_the_light(mask, grey, paper, _LEAST_STRENGTH))
 
 
-def _strength(grey: U8, coarse: U8) -> tuple[U8, U8]:
-    """What is missing of the paper's light at each pixel, as a share of 255 and in grey levels."""
+def _paper_of(grey: U8, coarse: U8) -> U8:
+    """What the picture would be without its ink, of the size of `grey`."""
     kernel = max(9, round(min(_BROADEST, _BROADEST_SHARE * min(coarse.shape)))) | 1
-    paper = cv2.resize(_paper(coarse, kernel), (grey.shape[1], grey.shape[0]), interpolation=cv2.INTER_LINEAR)
-    # 255 * grey / paper, saturating at 255: ink is what is missing.
-    return u8(cv2.bitwise_not(cv2.divide(grey, paper, scale=255))), u8(cv2.subtract(paper, grey))
+    return u8(cv2.resize(_paper(coarse, kernel), (grey.shape[1], grey.shape[0]), interpolation=cv2.INTER_LINEAR))
 
 
-def _noise(missing: U8) -> float:
-    """Grey levels that paper may differ from its background by noise alone."""
-    counts = _histogram(missing)
+def _strength(grey: U8, paper: U8) -> U8:
+    """What is missing of the paper's light at each pixel, as a share of 255; none where a pixel is lighter."""
+    return u8(cv2.bitwise_not(cv2.divide(grey, paper, scale=255)))
+
+
+def _in_the_light(mask: U8, grey: U8, paper: U8, level: float) -> U8:
+    """The mask without what noise alone may have made: in the dark a step of one grey level is a large share of the
+    paper. level: strength from which on a pixel is in the mask.
+    """
+    few = _few(grey)
+    counts = _histogram(u8(cv2.subtract(paper[few], grey[few])))
     share = np.cumsum(counts) / counts.sum()
     middle, high = np.searchsorted(share, [0.35, 0.6])
-    return float(max(_LEAST_STEP, middle + 3 * (high - middle)))
+    noise = float(max(_LEAST_STEP, middle + 3 * (high - middle)))  # grey levels that paper may differ from itself by
+    if cv2.minMaxLoc(paper)[0] * level >= 255 * (noise + 1):  # of so light a paper, `level` is more
+        return mask
+    return u8(cv2.bitwise_and(mask, cv2.compare(cv2.subtract(paper, grey), noise, cv2.CMP_GT)))
+
+
+def _few(plane: U8) -> slice:
+    """The lines that tell how values are distributed."""
+    return slice(None, None, 4 if plane.size > _LARGE else 1)
 
 
 def _histogram(plane: U8, among: U8 | None = None) -> F64:
-    """float64 [256]: how many pixels have each value, by every other line of a large picture; `among`: of those alone
+    """float64 [256]: how many pixels have each value, by every fourth line of a large picture; `among`: of those alone
     where it is not 0.
     """
-    step = 1 + (plane.size > _LARGE)
-    among = None if among is None else among[::step]
-    return np.asarray(cv2.calcHist([plane[::step]], [0], among, [256], [0, 256]).ravel(), np.float64)
+    few = _few(plane)
+    among = None if among is None else among[few]
+    return np.asarray(cv2.calcHist([plane[few]], [0], among, [256], [0, 256]).ravel(), np.float64)
 
 
 def _paper(coarse: U8, kernel: int) -> U8:
