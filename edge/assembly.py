@@ -47,6 +47,8 @@ def warm_reader(config: Config, files: Chosen) -> Reader:
     cv2.setNumThreads(wanted.threads)
     reader = files.reader(EngineConfig(wanted.provider, wanted.threads))
     log.info("reads with %s: digits %s, rows %s", reader.name, files.digits or "as shipped", files.rows or "as shipped")
+    recogniser = reader.recogniser
+    log.info("runs on %s%s", recogniser.providers[0], f": {recogniser.note}" if recogniser.note else "")
     sample = cv2.imread(str(_SAMPLE))
     if sample is not None:
         reader.read(u8(sample), ALTERNATIVES)

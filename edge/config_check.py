@@ -27,6 +27,7 @@ def warnings(config: Config) -> Iterator[str]:
     models = config.model
     for key, file in (("digits", models.digits), ("rows", models.rows), ("tuned", models.tuned)):
         yield from _missing(f"model.{key}", file)
+    yield from _not_had(models.provider)
     for name, camera in config.cameras.items():
         key = f"cameras.{name}"
         if without_password(camera.source) != camera.source:
@@ -55,6 +56,14 @@ def warnings(config: Config) -> Iterator[str]:
     yield from _twice({f"sinks.{name}.path": sink.path for name, sink in sinks if isinstance(sink, JsonlSink)})
     brokers = {name: sink for name, sink in sinks if isinstance(sink, MqttSink)}
     yield from _twice({f"sinks.{name}.client_id": (sink.client_id, sink.host) for name, sink in brokers.items()})
+
+
+def _not_had(provider: str) -> Iterator[str]:
+    if provider not in ("auto", "cpu"):
+        from edge.providers import missing  # with ONNX Runtime, which nothing else here wants
+
+        if why := missing(provider):
+            yield f"model.provider: {provider} cannot be had here, by this user: {why}"
 
 
 def _of_secret(key: str, secret: Secret) -> Iterator[str]:

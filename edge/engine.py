@@ -114,10 +114,14 @@ def read_card(path: Path) -> ModelCard:
     return _card(path, _on_cpu(path, read_file(path), EngineConfig(CPU, threads=1)))
 
 
+def threads_of(config: EngineConfig) -> int:
+    return config.threads or usable_cores()
+
+
 def session_options(config: EngineConfig) -> ort.SessionOptions:
     """Of a session on whatever provider. What is left as ONNX Runtime has it was measured: docs/speed.md."""
     options = ort.SessionOptions()
-    options.intra_op_num_threads = config.threads or usable_cores()
+    options.intra_op_num_threads = threads_of(config)
     options.inter_op_num_threads = 1
     options.log_severity_level = _FATAL
     options.add_session_config_entry("session.intra_op.allow_spinning", str(int(config.spinning)))
@@ -149,7 +153,7 @@ def _opened(path: Path, config: EngineConfig) -> tuple[ort.InferenceSession, str
 
 def _tried(name: str, data: bytes, config: EngineConfig) -> tuple[ort.InferenceSession | None, str | None]:
     """The session on that provider, else why there is none."""
-    stack = providers.stack(name, data)
+    stack = providers.stack(name, data, threads_of(config))
     ort.set_default_logger_severity(_FATAL)
     try:
         session = _session(data, config, stack)
@@ -163,7 +167,7 @@ def _tried(name: str, data: bytes, config: EngineConfig) -> tuple[ort.InferenceS
 
 def _on_cpu(path: Path, data: bytes, config: EngineConfig) -> ort.InferenceSession:
     try:
-        return _session(data, config, providers.stack(CPU, data))
+        return _session(data, config, providers.stack(CPU, data, threads_of(config)))
     except Exception as error:
         raise ModelError(
             f"{path}: not a model ONNX Runtime can open ({_reason(error)}); take a file written by `digitd export`"

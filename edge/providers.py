@@ -15,7 +15,7 @@ import onnxruntime as ort
 
 from edge.errors import ProviderError
 
-AUTO, CPU, CUDA, TENSORRT = "auto", "cpu", "cuda", "tensorrt"
+AUTO, CPU, CUDA, TENSORRT, OPENVINO = "auto", "cpu", "cuda", "tensorrt", "openvino"
 
 BY_SHAPE = frozenset({CUDA, TENSORRT})
 """Those that choose kernels, or build a whole engine, for each shape of batch that they meet."""
@@ -23,7 +23,7 @@ BY_SHAPE = frozenset({CUDA, TENSORRT})
 _BUILDS = {
     CUDA: "onnxruntime-gpu",
     TENSORRT: "onnxruntime-gpu",
-    "openvino": "onnxruntime-openvino",
+    OPENVINO: "onnxruntime-openvino",
     "dml": "onnxruntime-directml",
 }
 _WINDOWS = os.name == "nt"
@@ -52,14 +52,18 @@ def missing(name: str) -> str | None:
     return None
 
 
-def stack(name: str, model: bytes) -> list[tuple[str, dict[str, str]]]:
+def stack(name: str, model: bytes, threads: int) -> list[tuple[str, dict[str, str]]]:
     """What to ask ONNX Runtime for: the provider, those that take what it leaves, and how each is to run.
 
-    Raises ProviderError where TensorRT's engines cannot be kept.
+    threads: for providers that do not take the session's. Raises ProviderError where TensorRT's engines cannot be kept.
     """
     there = built_in()
     names = [name, *([CUDA] if name == TENSORRT else []), CPU]
-    options: dict[str, Callable[[], dict[str, str]]] = {CUDA: _cuda_options, TENSORRT: lambda: _tensorrt_options(model)}
+    options: dict[str, Callable[[], dict[str, str]]] = {
+        CUDA: _cuda_options,
+        TENSORRT: lambda: _tensorrt_options(model),
+        OPENVINO: lambda: {"num_of_threads": str(threads)},
+    }
     return [(there[one], options.get(one, dict)()) for one in dict.fromkeys(names)]
 
 
@@ -167,13 +171,13 @@ def _without_tensorrt() -> str | None:
 def _tensorrt_libraries() -> Iterator[str]:
     provider = Path(ort.__file__).parent / "capi" / "libonnxruntime_providers_tensorrt.so"
     if sys.platform == "linux" and provider.is_file():
-        linked = re.findall(rb"\0(libnv(?:infer|onnxparser)\.so\.\d+)(?=\0)", provider.read_bytes())
+        linked = re.findall(rb"\0(libnv(?:infer|onnxparser|infer_plugin)\.so\.\d+)(?=\0)", provider.read_bytes())
         yield from dict.fromkeys(name.decode() for name in linked)
 
 
 def _tensorrt_version() -> str:
     for name in _tensorrt_libraries():
-        if "infer" in name:
+        if name.startswith("libnvinfer.so"):
             return str(_loaded(name).getInferLibVersion())
     return "0"
 

@@ -47,6 +47,7 @@ def test_check_warns_of_a_credential_that_was_not_handed_over(tmp_path: Path, mo
             "is that of cameras.desk.source, too",
         ),
         ("[cameras.b]\nsource='/absent/film.avi'\n[sinks.a]\ntype='stdout'", "cameras.b.source", "is not there"),
+        ("[model]\nprovider='tpu'\n[sinks.a]\ntype='stdout'", "model.provider", "tpu cannot be had here"),
         ("[model]\nrows='/absent.onnx'\n[sinks.a]\ntype='stdout'", "model.rows", "/absent.onnx is not there"),
         (
             "[sinks.a]\ntype='mqtt'\nhost='h'\n[sinks.b]\ntype='mqtt'\nhost='h'",

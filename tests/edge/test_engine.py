@@ -210,7 +210,7 @@ def tensorrt(library: Callable[..., Path]) -> Callable[[str], str]:
 
 @built_for_cuda
 def test_tensorrts_engines_are_kept_apart_by_the_models_bytes(tensorrt: Callable[..., str], tmp_path: Path) -> None:
-    code = 'for model in (b"a", b"b", b"a"): print(stack("tensorrt", model)[0][1]["trt_engine_cache_path"])'
+    code = 'for model in (b"a", b"b", b"a"): print(stack("tensorrt", model, 1)[0][1]["trt_engine_cache_path"])'
     one, other, again = (Path(line) for line in tensorrt(code, XDG_CACHE_HOME=str(tmp_path)).splitlines())
     assert one == again != other
     assert one.is_dir() and one.parent == tmp_path / "digitd" / "tensorrt" and one.stat().st_mode & 0o77 == 0
@@ -219,14 +219,14 @@ def test_tensorrts_engines_are_kept_apart_by_the_models_bytes(tensorrt: Callable
 
 @built_for_cuda
 def test_what_tensorrt_leaves_is_for_cuda_and_then_the_cpu(tensorrt: Callable[..., str], tmp_path: Path) -> None:
-    code = 'print([short_name(provider) for provider, _ in stack("tensorrt", b"")])'
+    code = 'print([short_name(provider) for provider, _ in stack("tensorrt", b"", 1)])'
     assert tensorrt(code, XDG_CACHE_HOME=str(tmp_path)) == "['tensorrt', 'cuda', 'cpu']\n"
 
 
 @built_for_cuda
 def test_where_engines_cannot_be_kept_is_one_line(tensorrt: Callable[..., str], tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    code = 'try: stack("tensorrt", b"")\nexcept ProviderError as error: print(error)'
+    code = 'try: stack("tensorrt", b"", 1)\nexcept ProviderError as error: print(error)'
     said = tensorrt(code, XDG_CACHE_HOME=str(tmp_path / "file"))
     assert said.startswith(f"provider tensorrt: {tmp_path}/file/digitd/tensorrt/") and said.count("\n") == 1
 
