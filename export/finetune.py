@@ -9,14 +9,21 @@ import numpy as np
 import torch
 
 from edge.arrays import U8
+from edge.engine import read_card
 from edge.errors import ConfigError
 from edge.imaging.normalise import PREPROCESSING
-from edge.model_card import Data, ModelCard, Precision
+from edge.model_card import Data, ModelCard
+from edge.model_store import kind_of
 from edge.reader import Reader
 from edge.recogniser import default_model
+from export.gates import Refused
 from export.kinds import Samples
-from export.model_file import Exported, changed_card, export_network
-from training import checkpoint, fewshot, mnist
+from export.model_file import Exported, beside, changed_card, export_network
+from export.onnx_file import LICENCE
+from export.samples import mnist_test
+from training import checkpoint, fewshot
+from training.calibrate import fit_temperature
+from training.dataset import LABELS
 from training.engine import Run, log_probs
 from training.finetune import FinetuneTask, Settings, finetune, replay, widened
 from training.from_onnx import digit_net
@@ -25,7 +32,6 @@ from training.own_pictures import Crops, split
 from training.recipe import Network, Recipe
 from training.synth.plain_rows import plain_rows
 
-MNIST_TEST = "mnist test"
 _ROWS = 40  # put together of single digits, to see whether the row model helps
 _ENOUGH = 20  # held-out examples to put them together of; of fewer, those learnt from are taken
 _BY_FAR = 0.1  # of the rows: the row model knows more of other hands, and goes only where it harms this one
@@ -60,12 +66,13 @@ def base_of(path: Path | None) -> Base:
     path = path or default_model()
     if path.suffix == ".pt":
         network, recipe, facts = checkpoint.load(path)
-        if not isinstance(network, Classifier) or not isinstance(recipe, Recipe):
-            raise ConfigError(f"{path}: reads whole rows; fine-tuning teaches single digits, so name a model of those")
-        return Base(network, facts.labels, recipe, facts.data, "CC BY-SA 3.0")
-    network, card = digit_net(path)
-    recipe = Recipe(name=card.name, network=Network(width=network.width))
-    return Base(network, card.labels, recipe, card.data, card.licence)
+        if isinstance(network, Classifier) and isinstance(recipe, Recipe):
+            return Base(network, facts.labels, recipe, facts.data, LICENCE)
+    elif kind_of(read_card(path)) == "digits":
+        network, card = digit_net(path)
+        recipe = Recipe(name=card.name, network=Network(width=network.width))
+        return Base(network, card.labels, recipe, card.data, card.licence)
+    raise ConfigError(f"{path}: reads whole rows; fine-tuning teaches single digits, so name a model of those")
 
 
 def teach(
@@ -84,11 +91,15 @@ def teach(
     ConfigError in one line.
     """
     own, aside = split(examples, held_out, settings.seed, every_label=False) if held_out else (examples, None)
-    new = tuple(name for name in examples.names if name not in base.labels)
+    # A label none of whose pictures could be used is none, as was said when they were read.
+    there = (name for name, count in zip(examples.names, examples.counts, strict=True) if count)
+    new = tuple(name for name in there if name not in base.labels)
     network, labels = widened(base.network, base.labels, new)
     others = replay(base.labels, data_dir, settings.seed)
+    tell(f"not to forget by: {others.data[0].name}")
     if base.recipe.episodes is not None:
-        taught, temperature, epochs = fewshot.with_examples(network, labels, own, new), 1.0, 0
+        taught, epochs = fewshot.with_examples(network, labels, own, new), 0
+        temperature = fit_temperature(log_probs(taught, others.held_out[0]), others.held_out[1])
     else:
         task = FinetuneTask(network, labels, own, aside, others, settings)
         best = finetune(task, base.recipe.network, out.with_suffix(".run"), run)
@@ -148,12 +159,7 @@ def _tests(labels: tuple[str, ...], aside: Crops | None, others: Samples, data_d
             aside.images,
             np.array([labels.index(aside.names[label]) for label in aside.labels]),
         )
-    try:
-        test = mnist.load("test", data_dir, download=False)
-        tests[MNIST_TEST] = (test.images, test.labels.astype(np.int64))
-    except ConfigError:
-        pass  # the file is gated on what there is
-    return tests
+    return tests | (mnist_test(data_dir) if labels[:10] == LABELS[:10] else {})
 
 
 def _named(test: str, crops: Sequence[U8] | U8) -> str:
@@ -172,10 +178,10 @@ def _exported(
     """float32, which has to pass, and int8, which is left out with a word where it does not."""
     files = export_network(network, card, out, tests, calibration, ["float32"])
     try:
-        int8: tuple[Precision, ...] = ("int8",)
-        files += export_network(network, card, out, tests, calibration, int8)
-    except ConfigError as error:
-        tell(str(error))
+        return files + export_network(network, card, out, tests, calibration, ["int8"])
+    except Refused as error:
+        old = beside(out, "int8")
+        tell(f"{error}; {old} that is there was taught before" if old.exists() else str(error))
     return files
 
 
