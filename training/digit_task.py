@@ -125,7 +125,6 @@ def _samples(recipe: Recipe, data_dir: Path | None) -> tuple[Mnist, Mnist, tuple
     for problem in found.problems:
         tqdm.write(problem, file=sys.stderr)
     rest, held_out = (
-        Mnist(part.images, part.labels.astype(np.uint8), None)
-        for part in split(found.crops, recipe.validation, recipe.seed)
+        Mnist(part.images, part.labels, None) for part in split(found.crops, recipe.validation, recipe.seed)
     )
     return rest, held_out, found.crops.names

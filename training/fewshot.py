@@ -2,7 +2,7 @@
 
     digitd train --recipe fewshot
 
-learns by episodes, in each of which some classes are told apart by some examples; digits are among them, and letters
+learns by episodes, in each of which classes are told apart by some examples: the ten digits, and some of the letters
 and signs of the stroke model, so that it learns to compare and not only the ten digits. Its head is the digits'
 prototypes: it exports and reads as any other network, and `digitd finetune` adds to it without training.
 """
@@ -70,8 +70,10 @@ class EpisodeTask(Task[Batch]):
                 yield self._episode(self.asked, np.random.default_rng([self.recipe.seed, number, step]))
 
     def _episode(self, asked: Episodes, rng: np.random.Generator) -> Batch:
+        """The digits, which it is to read, and of the others as many as there is room for."""
         support, queries = [], []
-        for index in rng.choice(len(self.classes), asked.ways, replace=False):
+        signs = len(self.digits) + rng.permutation(len(self.classes) - len(self.digits))
+        for index in [*rng.permutation(len(self.digits)), *signs][: asked.ways]:
             crops = self.classes[index]
             drawn = crops[rng.choice(len(crops), asked.shots + asked.queries, replace=False)]
             support.append(drawn[: asked.shots])

@@ -34,7 +34,7 @@ _LONGEST = 64 << 20  # bytes unpacked; the largest file is 47 MB
 
 @dataclass(frozen=True)
 class Mnist:
-    """images: uint8 [N, 28, 28], 0 paper to 255 ink; labels: uint8 [N]; writers: int32 [N], or None if not known."""
+    """images: uint8 [N, 28, 28], 0 paper to 255 ink; labels: integers [N]; writers: int32 [N], or None if not known."""
 
     images: np.ndarray
     labels: np.ndarray

@@ -3,14 +3,16 @@
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from edge.errors import UsageError
-from training import dataset, digit_task
+from training import dataset, digit_task, own_pictures
 from training.digit_task import DigitTask
 from training.fewshot import EpisodeTask
 from training.optimisers import optimiser
+from training.own_pictures import Crops, Origin, OwnPictures
 from training.recipe import Recipe, load
 
 pytestmark = pytest.mark.xdist_group("recipes")
@@ -25,7 +27,7 @@ def small(recipe):
     counts = {kind: min(2, count) for kind, count in mix if kind not in {"mnist", "hands"}}
     changes = {"epochs": len(recipe.growth), "mix": mix.model_copy(update=counts)}
     if recipe.episodes:
-        changes["episodes"] = recipe.episodes.model_copy(update={"ways": 6, "shots": 2, "queries": 3, "per_epoch": 12})
+        changes["episodes"] = recipe.episodes.model_copy(update={"ways": 20, "shots": 2, "queries": 3, "per_epoch": 12})
     return recipe.model_copy(update=changes)
 
 
@@ -112,3 +114,34 @@ def test_a_folder_of_other_labels_is_learnt_and_one_without_pictures_is_told(tmp
     assert task.data[0].name == "the user's own pictures"
     found = losses(task, recipe)
     assert found[-1] < found[0]
+
+
+def test_labels_beyond_255_stay_apart(tmp_path, few_samples, monkeypatch):
+    images = np.random.default_rng(0).integers(0, 256, (600, 28, 28), np.uint8)
+    names = tuple(f"label {number}" for number in range(300))
+    origins = tuple(Origin(Path(str(number)), (0, 0, 28, 28)) for number in range(600))
+    found = OwnPictures(Crops(images, np.repeat(np.arange(300), 2), names, origins), ())
+    monkeypatch.setattr(own_pictures, "read_folder", lambda folder: found)
+    recipe = small(next(recipe for recipe in DIGITS if recipe.name == "digits-alone"))
+    task = DigitTask(recipe.model_copy(update={"folder": tmp_path}), None)
+    learnt = task.batches_of_run.digits
+    assert sorted(set(learnt.labels.tolist())) == list(range(300))
+
+
+def test_episodes_hold_every_digit_and_signs_and_ask_of_other_examples_than_they_show(taken_for_mnist):
+    recipe = small(next(recipe for recipe in DIGITS if recipe.name == "fewshot"))
+    asked = recipe.episodes.model_copy(update={"ways": 14})
+    task = EpisodeTask(recipe.model_copy(update={"episodes": asked}), taken_for_mnist)
+    owner = {crop.tobytes(): number for number, crops in enumerate(task.classes) for crop in crops}
+    seen = set()
+    for shown, questions in islice(task.batches(1), 5):
+        of_shown, of_questions = (
+            [{owner[crop.numpy().tobytes()] for crop in way} for way in part] for part in (shown, questions)
+        )
+        assert of_shown == of_questions and all(len(way) == 1 for way in of_shown)
+        classes = set.union(*of_shown)
+        assert len(classes) == 14 and set(range(10)) <= classes
+        seen |= classes
+        crops = [crop.numpy().tobytes() for part in (shown, questions) for way in part for crop in way]
+        assert len(set(crops)) == len(crops)
+    assert len(seen) > 14
