@@ -3,27 +3,23 @@
 import os
 import signal
 import sys
-import time
-import traceback
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO
 
 from edge.annotate import AnnotatedNames, annotate, save
 from edge.arrays import U8
-from edge.commands.console import DEBUG, REPORT_HINT, complain, libraries_muted
+from edge.batch import read_files
+from edge.commands.console import complain, libraries_muted
 from edge.commands.progress import Bar
 from edge.engine import EngineConfig
-from edge.errors import DigitdError, PictureError, UsageError
+from edge.errors import PictureError, UsageError
 from edge.model_files import ModelFiles
 from edge.providers import nvidia_driver
-from edge.reader import Reader
 from edge.results import Format, PictureResult, writer
-from edge.row import Row
 from edge.sources.files import PICTURES, STDIN, VIDEOS, find
-from edge.sources.inputs import Input, inputs
 from edge.text import ENCODING, ENCODING_ERRORS
 
 
@@ -60,9 +56,11 @@ def run(request: Request, models: ModelFiles, engine: EngineConfig) -> int:
         try:
             write = writer(request.format, stream, styled=terminal and not os.environ.get("NO_COLOR"))
             found = find(request.paths, request.recursive)
+            results = read_files(reader, models.chosen(), engine, found, request.every, pictures=names is not None)
+            stack.enter_context(closing(results))
             bar.show(0)
             left_out = 0
-            for done, (everything, image) in enumerate(read_all(reader, inputs(found, request.every)), 1):
+            for done, (everything, image) in enumerate(results, 1):
                 result = sure_enough(everything, request.min_confidence)
                 left_out += len(everything.rows) - len(result.rows)
                 bar.hide()
@@ -82,27 +80,6 @@ def run(request: Request, models: ModelFiles, engine: EngineConfig) -> int:
         except BrokenPipeError:
             return _reader_gone()
     return 1 if failed else 0
-
-
-def read_all(reader: Reader, pictures: Iterable[Input]) -> Iterator[tuple[PictureResult, U8 | None]]:
-    """Each input's result, with its picture where there was one. No fault of one picture reaches the next."""
-    for picture in pictures:
-        image: U8 | None = None
-        rows: tuple[Row, ...] = ()
-        error: str | None = None
-        start = time.perf_counter()
-        try:
-            image = picture.load()
-            rows = tuple(reader.read(image))
-        except DigitdError as problem:
-            error = str(problem).removeprefix(f"{picture.name}: ")
-        except Exception as fault:
-            if DEBUG:
-                traceback.print_exc()
-            error = f"unexpected {type(fault).__name__} ({fault}); {REPORT_HINT}"
-        ms = 1000 * (time.perf_counter() - start)
-        height, width = image.shape[:2] if image is not None else (None, None)
-        yield PictureResult(picture.name, width, height, rows, ms, error), image
 
 
 def sure_enough(result: PictureResult, least: float) -> PictureResult:
