@@ -48,6 +48,7 @@ def train(
         from training import engine
         from training.digit_task import DigitTask
         from training.fewshot import EpisodeTask
+        from training.out_folder import made
         from training.recipe import RowRecipe, find, load
         from training.row_task import RowTask
         from training.task import Task
@@ -56,13 +57,13 @@ def train(
     if folder and isinstance(chosen, RowRecipe):
         raise ConfigError(f"--folder is for single digits, and {chosen.name} reads rows")
     chosen = chosen.model_copy(update={key: value for key, value in changes.items() if value is not None})
-    out = out or Path("runs") / chosen.name
+    out, run = made(out or Path("runs") / chosen.name), engine.Run(threads, resume, device, tensorboard)
     task: Task[Any]
     if isinstance(chosen, RowRecipe):
         task = RowTask(chosen, data_dir, out, start)
     else:
         task = (EpisodeTask if chosen.episodes else DigitTask)(chosen, data_dir, start)
-    best = engine.train(task, chosen, out, engine.Run(threads, resume, device, tensorboard))
+    best = engine.train(task, chosen, out, run)
     typer.echo(f"best epoch {best.epoch}, validation loss {best.validation_loss:.4f}: {out / 'best.pt'}")
 
 
@@ -107,10 +108,11 @@ def evaluate(
     from training import mnist
     from training.evaluate import evaluate as ask
     from training.evaluate import model_of
+    from training.out_folder import made
 
     asked = model_of(model)
     if report is not None:
-        page.made(report)  # before the work, not after it
+        made(report)  # before the work, not after it
     if folder is None:
         digits = mnist.load("test", data_dir)
         found = ask(asked, digits.images, digits.labels, tuple("0123456789"), "MNIST's test set")

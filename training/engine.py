@@ -35,6 +35,7 @@ from training import plots
 from training.board import Board
 from training.checkpoint import Facts, load_state, save, save_state
 from training.optimisers import Schedule, optimiser
+from training.out_folder import made
 from training.recipe import Recipe, RowRecipe
 from training.task import Batch, Measured, Task
 from training.together import Place, place
@@ -73,13 +74,18 @@ class Run:
     device: str = "auto"
     tensorboard: bool = False
 
+    def __post_init__(self) -> None:
+        """Raises ConfigError for a device that is not there."""
+        if self.device == "cuda" and not torch.cuda.is_available():
+            raise ConfigError("--device cuda: PyTorch finds no CUDA device here; take --device cpu, or auto")
+
 
 def train(task: Task[Batch], recipe: Recipe | RowRecipe, out: Path, run: Run | None = None) -> Epoch:
     """Train `task.network` by `recipe`, write `out`, and return the best epoch. Raises TrainingError, ConfigError."""
     run = run or Run()
     if run.threads:
         torch.set_num_threads(run.threads)
-    out.mkdir(parents=True, exist_ok=True)
+    made(out)
     with place(run.device) as here, Board(out if run.tensorboard and here.first else None) as board:
         return _Training(task, recipe, out, run, here, board).best_epoch()
 

@@ -19,6 +19,7 @@ from edge.arrays import F32, U8, u8
 from edge.errors import UsageError
 from training import plots
 from training.evaluate import ClassReport, Evaluation, Model
+from training.out_folder import made
 
 if TYPE_CHECKING:
     from training.adversarial import Attacked
@@ -61,15 +62,6 @@ def write(
     except OSError as error:
         raise UsageError(f"{folder}: cannot be written ({error.strerror}); name a folder of yours") from None
     return folder / "index.html"
-
-
-def made(folder: Path) -> Path:
-    """The folder, made where it is missing. Raises UsageError where it cannot be."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"{folder}: no folder can be made there ({error.strerror}); name another") from None
-    return folder
 
 
 def as_json(evaluation: Evaluation, attacked: "Sequence[Attacked]" = ()) -> dict[str, Any]:

@@ -70,7 +70,7 @@ def test_a_folder_whose_name_is_no_label_is_an_error_unless_new_ones_are_allowed
 def test_labels_are_the_folders_names_composed_and_sorted(tmp_path: Path, read: Read, hand: Hand) -> None:
     for number, name in enumerate(["10", "9", unicodedata.normalize("NFD", "é"), "七"]):
         save(tmp_path / name / "ä 七.png", on_paper(hand.digit(number, np.random.default_rng(1)), (80, 60), (300, 240)))
-    assert read().crops.names == ("9", "10", "é", "七") or read().crops.names == ("é", "七", "9", "10")
+    assert read().crops.names == ("9", "10", "é", "七")
 
 
 def test_init_makes_folders_and_says_what_to_put_in_and_overwrites_nothing(tmp_path: Path) -> None:
