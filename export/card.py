@@ -1,7 +1,7 @@
 """The model card for people: the file's metadata as a page beside it."""
 
 from edge.model_card import ModelCard
-from edge.sequence import BLANK
+from edge.model_store import kind_of
 
 _DIGITS = {
     "what": "One crop of a digit, uint8 28x28, to the logarithms of the probabilities of {count} labels: {labels}. "
@@ -30,7 +30,7 @@ _ROWS = {
 
 def markdown(card: ModelCard, size: int) -> str:
     """The page for a model file of `size` bytes."""
-    words = _ROWS if card.labels[0] == BLANK else _DIGITS
+    words = _ROWS if kind_of(card) == "rows" else _DIGITS
     lines = [
         f"# Model card: {card.name}",
         "",

@@ -52,8 +52,12 @@ def export(
     try:
         from export.onnx_file import export_onnx, export_torch_program
         from export.triton import write_repository
+        from export.writing import refuse_unwritable
     except ModuleNotFoundError as error:
         raise _without(error) from None
+    for path in (out, program, triton and triton / "any"):
+        if path is not None:
+            refuse_unwritable(path)
     files = export_onnx(checkpoint, out, data_dir, [PRECISIONS[name] for name in asked])
     for file in files:
         typer.echo(f"{file.path}: {file.bytes:,} bytes, largest difference {file.farthest:.1e}")
@@ -86,9 +90,14 @@ def quantize(
     """
     try:
         from export.quantize import quantize as quantised
+        from export.samples import refuse_empty
+        from export.writing import refuse_unwritable
     except ModuleNotFoundError as error:
         raise _without(error) from None
-    done = quantised(model, out or model.with_name(f"{model.stem}.int8{model.suffix}"), data_dir)
+    out = out or model.with_name(f"{model.stem}.int8{model.suffix}")
+    refuse_empty(data_dir)
+    refuse_unwritable(out)
+    done = quantised(model, out, data_dir)
     typer.echo(f"{done.path}: {done.bytes:,} bytes, ranges by {done.tries[0].way}")
     for test, share in done.accuracies.items():
         typer.echo(f"  {test}: {share:.2%} (was {done.before[test]:.2%})")
@@ -117,11 +126,15 @@ def verify(
     """
     try:
         from export.gates import table
+        from export.samples import refuse_empty
         from export.verify import verify as gates_of
     except ModuleNotFoundError as error:
         raise _without(error) from None
+    refuse_empty(data_dir)
     gates = gates_of(model, against, data_dir)
     typer.echo(table(gates))
+    if not any(gate.name.startswith("right, ") for gate in gates):
+        typer.echo("How well it reads was not measured: name MNIST's folder with --data-dir, or a file with --against.")
     if not all(gate.passed for gate in gates):
         raise typer.Exit(1)
 

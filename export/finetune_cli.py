@@ -54,6 +54,8 @@ def finetune(
 
         from edge.recogniser import Recogniser, default_model
         from export import finetune as teaching
+        from export.samples import refuse_empty
+        from export.writing import refuse_unwritable
         from training.engine import Run
         from training.finetune import Settings
         from training.own_pictures import init as make_folders
@@ -74,7 +76,11 @@ def finetune(
             f"{folder / 'README.txt'} says what to put into the folders beside it; then: digitd finetune {folder}"
         )
         return
-    with tqdm(desc="looking at pictures", unit="picture", dynamic_ncols=True, leave=False) as bar:
+    if beginning.recipe.episodes is not None and (trunk or epochs):
+        raise UsageError("--trunk and --epochs: a base that learns from few examples does so at once; leave them out")
+    refuse_empty(data_dir)
+    refuse_unwritable(out)
+    with tqdm(desc="looking at pictures", unit="picture", dynamic_ncols=True, leave=False, disable=None) as bar:
 
         def seen(done: int, total: int) -> None:
             bar.total = total

@@ -78,11 +78,11 @@ def small_enough(size: int) -> Gate:
 def batches_agree(data: bytes, kind: Kind, inputs: Sequence[U8] | U8) -> Gate:
     """Whether a crop gets the same answer in batches of any size, up to the largest that the box asks for."""
     crops = _of_one_shape(inputs, LARGEST_BATCH)
-    session = _session(data)
+    opened = session(data)
     farthest = 0.0
-    alone = [_asked(session, kind, crops[i : i + 1]) for i in range(min(8, len(crops)))]
+    alone = [_asked(opened, kind, crops[i : i + 1]) for i in range(min(8, len(crops)))]
     for size in BATCHES:
-        out = _asked(session, kind, crops[:size])
+        out = _asked(opened, kind, crops[:size])
         together = min(size, len(alone))
         farthest = max(farthest, *(float(np.abs(out[i : i + 1] - alone[i]).max()) for i in range(together)))
     return Gate(
@@ -93,8 +93,8 @@ def batches_agree(data: bytes, kind: Kind, inputs: Sequence[U8] | U8) -> Gate:
 def answers_repeat(data: bytes, kind: Kind, inputs: Sequence[U8] | U8) -> Gate:
     """Whether the same batch gives the same bytes again, in one session and in another."""
     crops = _of_one_shape(inputs, 64)
-    session = _session(data)
-    said = {_asked(one, kind, crops).tobytes() for one in (session, session, _session(data))}
+    opened = session(data)
+    said = {_asked(one, kind, crops).tobytes() for one in (opened, opened, session(data))}
     return Gate("two runs", len(said) == 1, "the same bytes" if len(said) == 1 else "other bytes", "the same bytes")
 
 
@@ -139,15 +139,16 @@ def _chance(lost: int, won: int) -> float:
     return sum(math.comb(tosses, k) for k in range(lost, tosses + 1)) / 2**tosses
 
 
-def _session(data: bytes) -> ort.InferenceSession:
+def session(data: bytes) -> ort.InferenceSession:
+    """On one core, and silent."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = 4
     return ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
 
 
-def _asked(session: ort.InferenceSession, kind: Kind, batch: U8) -> F32:
-    out: F32 = session.run(["log_probs"], {kind.input: batch})[0]
+def _asked(asked: ort.InferenceSession, kind: Kind, batch: U8) -> F32:
+    out: F32 = asked.run(["log_probs"], {kind.input: batch})[0]
     return out
 
 

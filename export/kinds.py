@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from edge import model_store
 from edge.arrays import F32, U8
 from edge.engine import EngineConfig
 from edge.errors import ConfigError
@@ -14,7 +15,7 @@ from edge.imaging import normalise, strip
 from edge.imaging.normalise import SIDE
 from edge.model_card import ModelCard
 from edge.recogniser import Recogniser
-from edge.sequence import BLANK, STEP, RowModel, best_path
+from edge.sequence import STEP, RowModel, best_path
 from training.models import Classifier, RowNet
 
 Samples = tuple[Sequence[U8] | U8, Sequence[object] | np.ndarray]
@@ -132,7 +133,7 @@ def kind_of(network: torch.nn.Module) -> Kind:
 
 
 def kind_of_card(card: ModelCard) -> Kind:
-    return Rows() if card.labels[0] == BLANK else Digits()
+    return Rows() if model_store.kind_of(card) == "rows" else Digits()
 
 
 def _parts(inputs: Sequence[U8] | U8) -> list[U8]:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 import torch
 
 from edge.arrays import U8
@@ -21,6 +20,7 @@ from export.kinds import Digits, Kind, Samples, kind_of
 from export.program import card_of, onnx_program, still, with_card
 from export.quantisation import WAYS, Try, best, halved, quantised
 from export.reference import Reference, measured
+from export.writing import put
 
 SUFFIX: dict[Precision, str] = {"float32": "", "float16": ".fp16", "int8": ".int8"}
 
@@ -107,12 +107,11 @@ def beside(out: Path, precision: Precision) -> Path:
 
 
 def write(made: Made, card: ModelCard, out: Path, reference: Reference, precision: Precision) -> Exported:
-    """Gate a model and write it, with its card, as `out`. Raises Refused."""
+    """Gate a model and write it, with its card, as `out`. Raises Refused; ConfigError where it cannot be written."""
     card = replace(card, precision=precision)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    part = out.with_name(f"{out.name}.part")
+    part = out.with_name(f"{out.name}.measured")
     try:
-        part.write_bytes(_bytes(made.model, card))
+        put(part, _bytes(made.model, card))
         found = measured(part, reference, precision)
         passed = (*found.gates, gates.export_repeats(_bytes(made.model, card), _bytes(made.again, card)))
         for gate in passed:
@@ -123,12 +122,10 @@ def write(made: Made, card: ModelCard, out: Path, reference: Reference, precisio
                 )
         # The file itself is what was measured, so its shares are put in last.
         card = replace(card, accuracies={**card.accuracies, **found.accuracies})
-        part.write_bytes(_bytes(made.model, card))
-        size = part.stat().st_size
-        part.replace(out)
+        _put(made.model, card, out)
     finally:
         part.unlink(missing_ok=True)
-    out.with_suffix(".md").write_text(markdown(card, size), encoding="utf-8")
+    size = out.stat().st_size
     return Exported(out, precision, size, found.farthest, found.accuracies, reference.accuracies, passed, made.tries)
 
 
@@ -137,11 +134,13 @@ def changed_card(path: Path, **changes: object) -> None:
     model = onnx.load(path)
     card = card_of(model)
     assert card is not None
-    card = replace(card, **changes)
-    part = path.with_name(f"{path.name}.part")
-    part.write_bytes(_bytes(model, card))
-    part.replace(path)
-    path.with_suffix(".md").write_text(markdown(card, path.stat().st_size), encoding="utf-8")
+    _put(model, replace(card, **changes), path)
+
+
+def _put(model: onnx.ModelProto, card: ModelCard, path: Path) -> None:
+    data = _bytes(model, card)
+    put(path, data)
+    put(path.with_suffix(".md"), markdown(card, len(data)).encode())
 
 
 def _bytes(model: onnx.ModelProto, card: ModelCard) -> bytes:
@@ -152,9 +151,7 @@ def _distance_from(model: onnx.ModelProto, name: str, batches: Sequence[U8]) -> 
     """How far another model's answers are from `model`'s: the mean Kullback-Leibler divergence over the batches."""
 
     def answers(one: onnx.ModelProto) -> list[np.ndarray]:
-        options = ort.SessionOptions()
-        options.intra_op_num_threads, options.log_severity_level = 1, 4
-        session = ort.InferenceSession(one.SerializeToString(), options, providers=["CPUExecutionProvider"])
+        session = gates.session(one.SerializeToString())
         return [
             session.run(["log_probs"], {name: batch})[0].reshape(-1, session.get_outputs()[0].shape[-1])
             for batch in batches

@@ -1,6 +1,7 @@
 """A network as a program that runs without its Python code: an ONNX graph, or what `torch.export` saves."""
 
 import copy
+import io
 import logging
 import warnings
 from pathlib import Path
@@ -11,6 +12,7 @@ import torch
 from edge.errors import ConfigError
 from edge.model_card import KEY, ModelCard
 from export.kinds import Kind
+from export.writing import put
 
 OPSET = 18
 
@@ -45,12 +47,9 @@ def onnx_program(network: torch.nn.Module, kind: Kind) -> onnx.ModelProto:
 def save_torch_program(network: torch.nn.Module, kind: Kind, out: Path) -> None:
     """Write what `torch.export.load` reads, whole or not at all: `program.module()(crops)` gives log-probabilities."""
     program = torch.export.export(still(network), (kind.example(),), dynamic_shapes=(kind.dynamic(),))
-    part = out.with_name(f"{out.name}.part.pt2")  # torch.export.save wants the ending
-    try:
-        torch.export.save(program, part)
-        part.replace(out)
-    finally:
-        part.unlink(missing_ok=True)
+    saved = io.BytesIO()
+    torch.export.save(program, saved)
+    put(out, saved.getvalue())
 
 
 def with_card(model: onnx.ModelProto, card: ModelCard) -> onnx.ModelProto:

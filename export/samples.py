@@ -72,6 +72,12 @@ def of_recipe(recipe: Recipe | RowRecipe, labels: tuple[str, ...], data_dir: Pat
     )
 
 
+def refuse_empty(data_dir: Path | None) -> None:
+    """Raises ConfigError where a folder was named and MNIST is not in it; where none was, drawn digits will do."""
+    if data_dir is not None:
+        mnist.load("test", data_dir, download=False)
+
+
 def mnist_test(data_dir: Path | None) -> dict[str, Samples]:
     """MNIST's test set where it lies in `data_dir`, else no test."""
     try:
@@ -90,9 +96,16 @@ def of_digits(data_dir: Path | None) -> Sources:
     train = mnist.load("train", data_dir, download=False) if tests else _by_strokes(20 * CALIBRATED)
     chosen, held_out = mnist.split_by_writer(train, recipe.validation, recipe.seed)
     stock = dataset.stock(chosen, [], recipe, _CALIBRATION, CALIBRATED)
-    for kind, (crops, labels) in dataset.stock(held_out, [], recipe, _OTHERS, MEASURED).items():
-        tests[kind] = crops, labels
+    of = "MNIST's" if tests else "drawn"  # by its name a test is known again: other samples, another name
+    for kind, samples in dataset.stock(held_out, [], recipe, _OTHERS, MEASURED).items():
+        tests[f"{kind}, of {of} digits"] = samples
     return Sources(_mixed([_drawn(chosen.images, 2 * CALIBRATED), *(crops for crops, _ in stock.values())]), tests)
+
+
+def drawn_test() -> dict[str, Samples]:
+    """What a file can be run on without MNIST: digits of the stroke model."""
+    drawn = _by_strokes(MEASURED)
+    return {"drawn digits": (drawn.images, drawn.labels.astype(np.int64))}
 
 
 def _by_strokes(count: int) -> mnist.Mnist:

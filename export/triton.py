@@ -4,15 +4,15 @@ Its layout and config.pbtxt: https://docs.nvidia.com/deeplearning/triton-inferen
 and "Model configuration".
 """
 
-import shutil
 from pathlib import Path
 
 import onnx
 
 from edge.errors import ConfigError
+from edge.model_store import kind_of
 from edge.recogniser import LARGEST_BATCH
-from export.kinds import Rows, kind_of_card
 from export.program import card_of
+from export.writing import put
 
 _TYPES = {onnx.TensorProto.UINT8: "TYPE_UINT8", onnx.TensorProto.FLOAT: "TYPE_FP32"}
 
@@ -31,12 +31,11 @@ def write_repository(model: Path, folder: Path) -> Path:
     card = card_of(program)
     if card is None:
         raise ConfigError(f"{model}: carries no digitd metadata; take a file written by `digitd export`")
-    name = "rows" if isinstance(kind_of_card(card), Rows) else "digits"
+    name = kind_of(card)
     home = folder / name
-    (home / "1").mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(model, home / "1" / "model.onnx")
-    (home / "labels.txt").write_text("".join(f"{label}\n" for label in card.labels), encoding="utf-8")
-    (home / "config.pbtxt").write_text(_config(name, program), encoding="utf-8")
+    put(home / "1" / "model.onnx", model.read_bytes())
+    put(home / "labels.txt", "".join(f"{label}\n" for label in card.labels).encode())
+    put(home / "config.pbtxt", _config(name, program).encode())
     return home
 
 

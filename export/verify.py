@@ -12,7 +12,7 @@ from export.kinds import Kind, Rows, Samples, kind_of
 from export.program import onnx_program
 from export.quantize import labelled, opened
 from export.reference import Reference, by_itself, measured
-from export.samples import mnist_test, of_digits, test_set
+from export.samples import drawn_test, mnist_test, of_digits, test_set
 from training.checkpoint import load
 from training.recipe import RowRecipe, Writers
 
@@ -27,6 +27,8 @@ def verify(path: Path, against: Path | None, data_dir: Path | None) -> list[Gate
     model, card, kind = opened(path)
     if against is not None and against.suffix == ".pt":
         return _against_checkpoint(path, card, kind, against, data_dir)
+    if against is not None:
+        _alike(card, opened(against)[1].labels, against)
     tests = _tests(card, kind, data_dir, against or path, against is None)
     first = [ink for inputs, _ in tests.values() for ink in inputs][:1]
     opens = _opens_on_the_box(path, kind, first)
@@ -53,8 +55,6 @@ def _against_checkpoint(path: Path, card: ModelCard, kind: Kind, checkpoint: Pat
 
 
 def _against_file(path: Path, card: ModelCard, kind: Kind, against: Path, tests: dict[str, Samples]) -> list[Gate]:
-    _, other, _ = opened(against)
-    _alike(card, other.labels, against)
     reference = Reference(lambda inputs: kind.by_file(against, inputs), tests, kind, card.labels, str(against))
     return list(measured(path, reference, card.precision).gates)
 
@@ -67,8 +67,8 @@ def _tests(card: ModelCard, kind: Kind, data_dir: Path | None, reference: Path, 
         (samples,) = test_set(recipe, card.labels, data_dir).values()
         return {"rows of MNIST's and drawn digits": samples}
     # A card tells how MNIST's test set is read; what training makes of digits takes a while to make.
-    tests = mnist_test(data_dir) if alone else {}
-    return labelled(tests or of_digits(data_dir).tests, card.labels, reference, kind)
+    tests = mnist_test(data_dir) or drawn_test() if alone else of_digits(data_dir).tests
+    return labelled(tests, card.labels, reference, kind)
 
 
 def _alike(card: ModelCard, labels: tuple[str, ...], against: Path) -> None:

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
+from edge.errors import ConfigError
 from edge.imaging.normalise import normalise
 from edge.reader import Reader
 from edge.recogniser import Recogniser, default_model
@@ -109,6 +110,15 @@ def test_what_it_was_worth_is_told_by_label_and_for_other_hands(taught):
     assert "held out  examples  right before  right after" in said and "other hands" in said
     (others,) = [name for name in done.after if name.startswith("other hands and what is no digit (")]
     assert done.after[others] > done.before[others] - 0.1
+
+
+def test_it_is_told_what_keeps_others_from_being_forgotten(taught):
+    assert "not to forget by: the project's stroke model" in taught[2]
+
+
+def test_a_model_of_whole_rows_is_no_base():
+    with pytest.raises(ConfigError, match="reads whole rows"):
+        teaching.base_of(default_row_model())
 
 
 def test_a_taught_file_can_be_taught_again(taught):

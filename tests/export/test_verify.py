@@ -7,7 +7,7 @@ import pytest
 from edge.engine import EngineConfig
 from edge.errors import ConfigError, UsageError
 from edge.model_card import ModelCard
-from edge.recogniser import Recogniser
+from edge.recogniser import Recogniser, default_model
 from export import cli
 from export.program import card_of, with_card
 from export.quantize import quantize
@@ -97,8 +97,22 @@ def test_a_file_is_quantised_without_its_checkpoint(files, few_samples, tmp_path
 
 def test_without_mnist_drawn_digits_serve(files, few_samples, tmp_path):
     done = quantize(files["float32"].path, tmp_path / "small.onnx", tmp_path / "nothing here")
-    assert "mnist test" not in done.accuracies and "strokes" in done.accuracies
+    assert "parts, of drawn digits" in done.accuracies and all("drawn" in test for test in done.accuracies)
     assert np.isfinite(done.farthest)
+
+
+def test_without_mnist_a_good_file_passes_and_that_nothing_was_measured_is_said(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("DIGITD_DATA", str(tmp_path))
+    cli.verify(default_model(), None, None)
+    out = capsys.readouterr().out
+    assert "two runs" in out and "FAILS" not in out and "not measured" in out.splitlines()[-1]
+
+
+@pytest.mark.parametrize("command", [cli.verify, cli.quantize])
+def test_a_folder_that_is_named_and_does_not_hold_mnist_is_an_error(command, tmp_path):
+    with pytest.raises(ConfigError, match="--data-dir") as error:
+        command(default_model(), tmp_path / "out.onnx", tmp_path)
+    assert str(tmp_path) in str(error.value) and not list(tmp_path.iterdir())
 
 
 def test_what_is_int8_already_or_reads_rows_is_not_quantised(files, tmp_path):
