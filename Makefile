@@ -22,7 +22,7 @@ PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test format train export evaluate calibrate bench-accuracy bench-speed bench-live bench-shaky bench-finetune reproduce samples docs pictures clean distclean
+.PHONY: help demo test format train export evaluate calibrate bench-accuracy bench-speed bench-live bench-shaky bench-finetune bench-fewshot reproduce samples docs pictures clean distclean
 
 help: ## List what make can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -71,6 +71,9 @@ bench-shaky: $(VENV)/.dev ## Rows right in shaky videos: by single frames, by vo
 
 bench-finetune: $(VENV)/.dev ## What fine-tuning is worth on strange hands (benchmarks/finetune.json)
 	$(BIN)/python -m benchmarks.finetune $(DATA) --json benchmarks/finetune.json
+
+bench-fewshot: $(VENV)/.dev ## What five examples are worth to a prototypical network (benchmarks/fewshot.json)
+	$(BIN)/python -m benchmarks.fewshot --base runs/fewshot/best.pt $(DATA) --json benchmarks/fewshot.json
 
 reproduce: $(VENV)/.dev ## Train every recipe of single digits by three seeds, and compare them (docs/recipes.md); hours
 	$(BIN)/python -m benchmarks.recipes $(DATA)

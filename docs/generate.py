@@ -120,8 +120,11 @@ def finetune() -> str:
 
 def fewshot() -> str:
     """The table of what a prototypical network was taught by five examples."""
-    lines = ["| taught | right, before | after | of other writers | MNIST |", "|---|--:|--:|--:|--:|"]
-    found = json.loads(FEW.read_text(encoding="utf-8")) if FEW.is_file() else {"letters": [], "hands": []}
+    found = json.loads(FEW.read_text(encoding="utf-8"))
+    lines = [
+        f"| taught | right, before | after | of other writers | MNIST, {found['mnist']:.2%} before |",
+        "|---|--:|--:|--:|--:|",
+    ]
     for of in found["letters"]:
         name = of["new"] if " " not in of["new"] else f"all ten letters, {of['new']}"
         lines.append(f"| {name} | – | {of['own']:.0%} | {of['others']:.0%} | {of['mnist']:+.2f} |")
