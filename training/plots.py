@@ -74,8 +74,11 @@ def history_png(epochs: Sequence[Epoch]) -> bytes:
         (line,) = right.plot(numbers, wrong, **dots)
         line.set_label(text if not text.startswith("_") else f" {text}")  # matplotlib hides names that begin with _
     right.set(xlabel="epoch", ylabel="wrong, %", title="Validation errors")
-    right.set_yscale("symlog", linthresh=0.1)
-    if max((share for epoch in epochs for share in epoch.validation_accuracy.values()), default=1) > 0.999:
+    shares = [share for epoch in epochs for share in epoch.validation_accuracy.values()]
+    least, most = 100 * (1 - max(shares, default=1)), 100 * (1 - min(shares, default=1))
+    if most > 5 * least:  # of a shorter range a logarithmic axis would have one number
+        right.set_yscale("symlog", linthresh=0.1, subs=(2, 5))
+    if least < 0.1:
         right.set_ylim(bottom=0)
     if all(0 < one < np.inf for epoch in epochs for one in (epoch.training_loss, epoch.validation_loss)):
         left.set_yscale("log")
