@@ -201,11 +201,11 @@ def read_file(path: Path) -> bytes:
     try:
         about = path.stat()
         if not stat.S_ISREG(about.st_mode):  # opening a pipe that nobody writes to would wait for ever
-            raise ModelError(f"{path}: model file cannot be read (it is no file); check --model")
+            raise ModelError(f"{path}: model file cannot be read (it is no file); name a file")
         if about.st_size > LARGEST_FILE:
             mib = about.st_size >> 20
             raise ModelError(f"{path}: {mib} MiB is too large for a digit model; take a file of `digitd export`")
         return path.read_bytes()
     except (OSError, ValueError) as error:  # ValueError: a name with a NUL
         reason = getattr(error, "strerror", None) or error
-        raise ModelError(f"{path}: model file cannot be read ({reason}); check --model") from None
+        raise ModelError(f"{path}: model file cannot be read ({reason}); check its name") from None
