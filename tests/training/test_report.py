@@ -235,3 +235,8 @@ def test_the_page_comes_out_the_same_again_and_the_network_stays_as_it_was(seen,
     assert seen().page == seen().page
     assert all(torch.equal(weight, weights[name]) for name, weight in small_network.state_dict().items())
     assert not small_network.training
+
+
+def test_each_picture_has_words_for_who_cannot_see_it(seen):
+    pictures = [attributes for tag, attributes in seen(attacked=[Attacked(0.1, 200, 0.5, 0.25)]).tags if tag == "img"]
+    assert len(pictures) > 60 and all(one["alt"] for one in pictures)
