@@ -10,12 +10,13 @@ import cv2
 from edge.arrays import u8
 from edge.config import Config
 from edge.engine import EngineConfig
-from edge.errors import ConfigError, DigitdError
+from edge.errors import ConfigError, DigitdError, ModelError
 from edge.kept import Kept
 from edge.model_files import Chosen, ModelFiles
 from edge.outbox import Outbox
 from edge.reader import Reader
 from edge.sinks import Sink, open_sink
+from edge.text import printable
 from edge.watch import ALTERNATIVES
 
 log = logging.getLogger(__name__)
@@ -51,7 +52,12 @@ def warm_reader(config: Config, files: Chosen) -> Reader:
     log.info("runs on %s%s", recogniser.providers[0], f": {recogniser.note}" if recogniser.note else "")
     sample = cv2.imread(str(_SAMPLE))
     if sample is not None:
-        reader.read(u8(sample), ALTERNATIVES)
+        try:
+            reader.read(u8(sample), ALTERNATIVES)
+        except Exception as fault:  # a file may open and still not run; nothing is read with it then
+            raise ModelError(
+                f"{reader.name}: reads no picture ({type(fault).__name__}: {printable(str(fault))}); name another file"
+            ) from fault
     return reader
 
 

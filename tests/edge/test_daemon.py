@@ -219,6 +219,35 @@ def test_a_picture_that_the_reader_fails_at_is_passed_over_and_others_are_read(s
     assert "IndexError: of the test" in log and "Traceback" not in log
 
 
+FAULT_OF_THE_SECOND = """
+import edge.reader
+class Faulty(edge.reader.Reader):
+    made = 0
+    def __init__(self, *models, **more):
+        super().__init__(*models, **more)
+        Faulty.made += 1
+        self.faulty = Faulty.made > 1
+    def read_all(self, images, alternatives=0):
+        if self.faulty:
+            raise IndexError("of the test")
+        return super().read_all(images, alternatives)
+edge.reader.Reader = Faulty
+"""
+
+
+def test_a_model_that_opens_and_cannot_read_is_not_taken_on_by_a_reload(service: Service) -> None:
+    pictures = service.folder / "in"
+    service.configure(pictures)
+    service.start(FAULT_OF_THE_SECOND)
+    service.ready()
+    with service.config.open("a") as file:
+        file.write("[model]\nthreads = 2\n")
+    service.signal(signal.SIGHUP)
+    service.until(lambda: any("reads no picture (IndexError: of the test)" in one for one in service.notified), "why")
+    service.shows(pictures, "four-digits.png", lambda: service.texts() == ["2749"])
+    assert "Traceback" not in service.log.read_text()
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
