@@ -58,7 +58,7 @@ def on_paper(ink):
 
 
 @pytest.fixture
-def taught(base, tmp_path, monkeypatch, capsys):
+def taught(base, tmp_path, taken_for_mnist, monkeypatch, capsys):
     """The model file that five pictures of a new class, and one broken one of another, make of it."""
     hand, rng = hand_of((glyphs.parse(PINE),), np.random.default_rng(6)), np.random.default_rng(7)
     for name in ("松", "竹"):
@@ -69,7 +69,7 @@ def taught(base, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("training.finetune._REPLAY", 300)
     monkeypatch.setattr(model_file, "WAYS", model_file.WAYS[:1])  # how ranges are found is tested elsewhere
     out = tmp_path / "mine.onnx"
-    finetune(tmp_path / "mine", base=base, out=out, new_labels=True, held_out=0.0, data_dir=tmp_path)
+    finetune(tmp_path / "mine", base=base, out=out, new_labels=True, held_out=0.0, data_dir=taken_for_mnist)
     assert "broken.png" in capsys.readouterr().err
     return out, np.stack([normalise(hand.digit(0, rng)) for _ in range(40)])
 
