@@ -43,6 +43,9 @@ def base(tmp_path, taken_for_mnist):
         learner.zero_grad()
         task.loss(task.network, batch).backward()
         learner.step()
+    with torch.no_grad():  # distances a quarter as large: what it says is right, and far too careful
+        for weight in task.network.hidden.parameters():
+            weight.mul_(0.5)
     measured = task.measure(task.network)
     assert measured.accuracies["mnist"] > 0.7
     path = tmp_path / "best.pt"
