@@ -208,6 +208,8 @@ def examples(grey: U8, label: str, recogniser: Recogniser) -> list[Example]:
     index = names.index(label) if label in names else None
     best: Page | None = None
     for ink, is_main in inks(small):
+        if index is None and not is_main and best is not None and best.sureness > -np.inf:
+            break  # what the model thinks of a sign that it does not know is no reason to look for other ink
         page = Page(ink, index, recogniser, 0.0 if is_main else _LAST_RESORT)
         if best is None or page.sureness > best.sureness:
             best = page
