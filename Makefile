@@ -22,7 +22,7 @@ PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test format train export evaluate calibrate bench-accuracy bench-speed bench-live bench-shaky bench-finetune bench-fewshot reproduce samples docs pictures clean distclean
+.PHONY: help demo test format train export evaluate calibrate bench-accuracy bench-speed bench-live bench-engine bench-gpu bench-shaky bench-finetune bench-fewshot reproduce samples docs pictures clean distclean
 
 help: ## List what make can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -65,6 +65,12 @@ bench-speed: $(VENV)/.dev ## Time of one frame on one core, beside that of its u
 
 bench-live: $(VENV)/.dev ## What live reading costs: latency, idle load, READY, memory (benchmarks/live.json)
 	$(BIN)/python -m benchmarks.live --json benchmarks/live.json
+
+bench-engine: $(VENV)/.dev ## What ONNX Runtime's settings for a CPU are worth (docs/providers.md)
+	$(BIN)/python -m benchmarks.engine
+
+bench-gpu: $(VENV)/.dev ## Digits and frames a second on a GPU beside the CPU, where there is one (benchmarks/gpu.json)
+	$(BIN)/python -m benchmarks.gpu --json benchmarks/gpu.json
 
 bench-shaky: $(VENV)/.dev ## Rows right in shaky videos: by single frames, by votes, by all frames (benchmarks/shaky.json)
 	$(BIN)/python -m benchmarks.shaky $(DATA) --count 160 --json benchmarks/shaky.json

@@ -71,13 +71,15 @@ def test_a_group_above_bounds_too(version: int, process: Callable[..., Path]) ->
 
 
 @several
-def test_in_a_container_the_mount_begins_at_its_own_group(process: Callable[..., Path]) -> None:
-    assert usable_cores(process({".": "50000 100000"}, "/docker/7", root="/docker/7")) == 1
+@pytest.mark.parametrize(("group", "tight"), [("/docker/7", "."), ("/docker/7/inner", "inner")])
+def test_in_a_container_the_mount_begins_at_its_own_group(group: str, tight: str, process: Callable[..., Path]) -> None:
+    quotas = {".": "max 100000", "inner": "max 100000"} | {tight: "50000 100000"}
+    assert usable_cores(process(quotas, group, root="/docker/7")) == 1
 
 
 @several
-def test_a_group_out_of_the_containers_sight_counts_for_the_mount(process: Callable[..., Path]) -> None:
-    assert usable_cores(process({".": "50000 100000"}, "/../9", root="/")) == 1
+def test_a_group_out_of_the_containers_sight_is_not_guessed_at(process: Callable[..., Path]) -> None:
+    assert usable_cores(process({".": "max 100000", "../9": "50000 100000"}, "/../9")) == ALLOWED
 
 
 def test_without_control_groups_affinity_alone_counts(tmp_path: Path) -> None:
