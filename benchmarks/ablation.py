@@ -16,7 +16,9 @@ import cv2
 
 from benchmarks.accuracy import generated, longest, source_of
 from edge.engine import EngineConfig
+from edge.model_card import Ablation
 from edge.reader import Reader
+from export.model_file import changed_card
 from export.onnx_file import export_onnx
 from training import checkpoint, engine
 from training.digit_task import DigitTask, measure
@@ -24,17 +26,18 @@ from training.models import Classifier
 from training.recipe import Recipe, find, load
 
 ROOT = Path(__file__).parents[1]
-ALL = "all"
+NONE, NOTHING = "", "nothing"  # the source left out where none is, and what it is called
 ROWS = ("separated", "touching", "photo")
 _SEED = 20261122
 
 
 def without(recipe: Recipe, source: str, epochs: int) -> Recipe:
-    """The recipe without a source of its mix, `ALL` for none less."""
+    """The recipe without a source of its mix."""
     mix = recipe.mix
-    if source != ALL:
+    if source:
         mix = mix.model_copy(update={source: 0, "mnist": mix.mnist + getattr(mix, source)})
-    return recipe.model_copy(update={"name": f"{recipe.name}-without-{source}", "mix": mix, "epochs": epochs})
+    name = f"{recipe.name}-without-{source or NOTHING}"
+    return recipe.model_copy(update={"name": name, "mix": mix, "epochs": epochs})
 
 
 def rows_right(reader: Reader, data_dir: Path | None, count: int) -> dict[str, float]:
@@ -58,15 +61,16 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--runs", type=Path, default=ROOT / "runs" / "ablation")
     parser.add_argument("--json", type=Path, default=ROOT / "benchmarks" / "ablation.json")
+    parser.add_argument("--into", type=Path, nargs="*", default=[], help="model files whose cards are to say it")
     chosen = parser.parse_args()
     cv2.setNumThreads(1)
     recipe = load(find(chosen.recipe))
     assert isinstance(recipe, Recipe)
     sources = [name for name in type(recipe.mix).model_fields if name != "mnist" and getattr(recipe.mix, name)]
-    validation = DigitTask(without(recipe, ALL, 1), chosen.data_dir).validation
+    validation = DigitTask(without(recipe, NONE, 1), chosen.data_dir).validation
     figures: dict[str, dict[str, float]] = {}
-    for source in (ALL, *sources):
-        folder, one = chosen.runs / source, without(recipe, source, chosen.epochs)
+    for source in (NONE, *sources):
+        folder, one = chosen.runs / (source or NOTHING), without(recipe, source, chosen.epochs)
         if not (folder / "done").is_file():
             engine.train(DigitTask(one, chosen.data_dir), one, folder, engine.Run(chosen.threads))
             (folder / "done").touch()
@@ -79,9 +83,11 @@ def main() -> None:
             reader = Reader(model, EngineConfig("cpu", threads=1))
         reader.row_model = None
         figures[source] = {**shares, **rows_right(reader, chosen.data_dir, chosen.rows)}
-        print(source, {name: f"{share:.1%}" for name, share in figures[source].items()}, flush=True)
-        facts = {"recipe": chosen.recipe, "epochs": chosen.epochs, "rows": chosen.rows, "without": figures}
+        print(source or NOTHING, {name: f"{share:.1%}" for name, share in figures[source].items()}, flush=True)
+        facts = {"recipe": chosen.recipe, "rows": chosen.rows, "epochs": chosen.epochs, "right": figures}
         chosen.json.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+    for file in chosen.into:
+        changed_card(file, ablation=Ablation(chosen.epochs, figures))
 
 
 if __name__ == "__main__":

@@ -28,6 +28,17 @@ class Data:
 
 
 @dataclass(frozen=True)
+class Ablation:
+    """What each source of samples brings: networks taught for `epochs` epochs, each without one.
+
+    right: by the source left out, "" where none was -> name of a test -> share right, in [0, 1].
+    """
+
+    epochs: int
+    right: dict[str, dict[str, float]]
+
+
+@dataclass(frozen=True)
 class ModelCard:
     """labels: what the K outputs mean, in order: digits, or whatever else was learnt; `reject`, if any, among them.
     preprocessing: the version of `edge.imaging.normalise` the model was trained behind.
@@ -36,6 +47,7 @@ class ModelCard:
     precision: of weights and arithmetic; files of before there were others do not name theirs.
     alone: whether rows are read by its digits alone: it was taught a hand that the row model does not know.
     attacked: by how pictures were changed on purpose to mislead the network -> share right, in [0, 1].
+    ablation: what each source of samples brings, where that was measured.
     """
 
     name: str
@@ -54,6 +66,7 @@ class ModelCard:
     precision: Precision = "float32"
     alone: bool = False
     attacked: dict[str, float] = field(default_factory=dict)
+    ablation: Ablation | None = None
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), sort_keys=True)
@@ -68,6 +81,7 @@ class ModelCard:
                     **fields,
                     "labels": tuple(fields["labels"]),
                     "data": tuple(Data(**entry) for entry in fields["data"]),
+                    "ablation": Ablation(**fields["ablation"]) if fields.get("ablation") else None,
                 }
             )
             valid = (
@@ -77,13 +91,18 @@ class ModelCard:
                 and isinstance(card.name, str)
                 and isinstance(card.alone, bool)
                 and card.precision in get_args(Precision)
-                and all(0 <= float(share) <= 1 for share in (*card.accuracies.values(), *card.attacked.values()))
+                and all(0 <= float(share) <= 1 for share in _shares(card))
             )
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise ModelError(f"its metadata cannot be understood ({printable(str(error))})") from None
         if not valid:
             raise ModelError("its metadata names no usable labels, temperature, accuracies or precision")
         return card
+
+
+def _shares(card: ModelCard) -> list[float]:
+    left_out = card.ablation.right.values() if card.ablation else []
+    return [share for shares in (card.accuracies, card.attacked, *left_out) for share in shares.values()]
 
 
 def _is_label(label: object) -> bool:

@@ -62,6 +62,7 @@ def markdown(card: ModelCard, size: int) -> str:
         words["tests"],
         "",
         *_attacked(card),
+        *_ablation(card),
         "## Limits",
         "",
         words["limits"],
@@ -81,5 +82,27 @@ def _attacked(card: ModelCard) -> list[str]:
         "| samples | right |",
         "|---|---|",
         *(f"| {name} | {share:.2%} |" for name, share in card.attacked.items()),
+        "",
+    ]
+
+
+def _ablation(card: ModelCard) -> list[str]:
+    if not card.ablation:
+        return []
+    right = card.ablation.right
+    tests = list(right[""])
+    return [
+        "## What each source brings",
+        "",
+        f"Networks taught anew for {card.ablation.epochs} epochs, each without one source of the recipe's mix, whose "
+        "place MNIST's digits took, on the validation samples and on rows of held-out writers read by single digits "
+        "alone (`benchmarks/ablation.py`).",
+        "",
+        f"| without | {' | '.join(tests)} |",
+        f"|---|{'--:|' * len(tests)}",
+        *(
+            f"| {source or 'nothing: all sources'} | {' | '.join(f'{shares[name]:.1%}' for name in tests)} |"
+            for source, shares in right.items()
+        ),
         "",
     ]

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.errors import ModelError
-from edge.model_card import Data, ModelCard
+from edge.model_card import Ablation, Data, ModelCard
 
 
 def test_a_card_comes_back_from_json_as_it_was(card: ModelCard) -> None:
@@ -26,11 +26,18 @@ one_label = st.text('ab0"\\/é漢😀', min_size=1, max_size=12)
     temperature=st.floats(0.01, 100),
     accuracies=st.dictionaries(texts, st.floats(0, 1), max_size=4),
     data=st.lists(st.builds(Data, texts, st.integers(0, 10**9), texts, texts), max_size=3),
+    ablation=st.none()
+    | st.builds(
+        Ablation,
+        st.integers(1, 99),
+        st.dictionaries(texts, st.dictionaries(texts, st.floats(0, 1), max_size=2), max_size=2),
+    ),
 )
-def test_any_card_comes_back_from_json_as_it_was(name, labels, temperature, accuracies, data):
+def test_any_card_comes_back_from_json_as_it_was(name, labels, temperature, accuracies, data, ablation):
     made = ModelCard(
         name, tuple(labels), 1, temperature, "r", "s", 1, 0, 5, tuple(data), accuracies, "commit", "licence"
     )
+    made = replace(made, ablation=ablation)
     assert ModelCard.from_json(made.to_json()) == made
 
 
@@ -47,6 +54,9 @@ def changed(card: ModelCard, **fields: object) -> str:
 @pytest.mark.parametrize(
     "fields",
     [
+        {"ablation": {"epochs": 3}},
+        {"ablation": {"epochs": 3, "right": {"": {"mnist": 1.5}}}},
+        {"ablation": {"epochs": 3, "right": [0.5]}},
         {"labels": ["0"]},
         {"labels": ["0", "0"]},
         {"labels": ["0", ""]},
