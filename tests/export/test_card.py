@@ -2,8 +2,17 @@
 
 from dataclasses import replace
 
+import pytest
+
+from edge.engine import read_card
 from edge.model_card import Ablation, ModelCard
+from edge.recogniser import default_model
 from export.card import markdown
+
+
+@pytest.fixture(scope="module")
+def card() -> ModelCard:
+    return read_card(default_model())
 
 
 def test_the_page_says_what_each_source_of_samples_brings(card: ModelCard) -> None:
