@@ -119,7 +119,7 @@ def threads_of(config: EngineConfig) -> int:
 
 
 def session_options(config: EngineConfig) -> ort.SessionOptions:
-    """Of a session on whatever provider. What is left as ONNX Runtime has it was measured: docs/speed.md."""
+    """Of a session on whatever provider. What is left as ONNX Runtime has it was measured: docs/providers.md."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads_of(config)
     options.inter_op_num_threads = 1
