@@ -60,8 +60,10 @@ bench-accuracy: $(VENV)/.dev ## Share of number strings read exactly, kind by ki
 	$(BIN)/python -m benchmarks.accuracy $(DATA) $(WITH_MODEL) $(if $(PEERS),--peers) \
 		--json benchmarks/accuracy.json --plot docs/images/accuracy.png --failures runs/accuracy-failures
 
-bench-speed: $(VENV)/.dev ## Time of one frame on one core, beside that of its unavoidable parts
+bench-speed: $(VENV)/.dev ## Speed beside what is unavoidable and beside others, and how cost grows (benchmarks/speed.json)
 	$(BIN)/python -m benchmarks.speed $(DATA) $(WITH_MODEL) --json benchmarks/speed.json
+	$(BIN)/python -m benchmarks.growth --json benchmarks/speed.json
+	$(BIN)/python -m benchmarks.speed_chart
 
 bench-live: $(VENV)/.dev ## What live reading costs: latency, idle load, READY, memory (benchmarks/live.json)
 	$(BIN)/python -m benchmarks.live --json benchmarks/live.json
@@ -91,6 +93,7 @@ docs: $(VENV)/.dev ## Bring docs/cli.md, and outputs, figures and the chart in t
 	$(BIN)/python docs/generate.py $(WITH_MODEL)
 	$(BIN)/python docs/config_reference.py
 	$(BIN)/python -m benchmarks.chart
+	$(BIN)/python -m benchmarks.speed_chart
 
 pictures: $(VENV)/.runtime ## Draw the texts' pictures anew (docs/images/)
 	$(BIN)/digitd read edge/samples/eight-digits.png edge/samples/photo.jpg --annotate docs/images $(WITH_MODEL)

@@ -39,13 +39,14 @@ def most_digits(lines: Iterable[str]) -> str:
     return max((re.sub(r"[^0-9]", "", line) for line in lines), key=len, default="")
 
 
-def rapidocr() -> Read:
-    """PP-OCRv6, small, on one core: finds lines anywhere in the picture."""
+def rapidocr(find: bool = True) -> Read:
+    """PP-OCRv6, small, on one core: finds lines anywhere in the picture. find: else that is one line, upright."""
     from rapidocr import RapidOCR
 
     one_core = {f"EngineConfig.onnxruntime.{kind}_op_num_threads": 1 for kind in ("intra", "inter")}
     engine = RapidOCR(params={"Global.log_level": "error", **one_core})
-    return lambda image: most_digits(engine(image).txts or ())
+    parts = {} if find else {"use_det": False, "use_cls": False, "use_rec": True}
+    return lambda image: most_digits(engine(image, **parts).txts or ())
 
 
 def ddddocr() -> Read:
@@ -57,13 +58,15 @@ def ddddocr() -> Read:
     return lambda image: most_digits([engine.classification(Image.fromarray(image[..., ::-1]))])
 
 
-def tesserocr() -> Read:
-    """Tesseract, the picture taken for one block of lines of digits. Raises RuntimeError without Tesseract's data."""
+def tesserocr(line: bool = False) -> Read:
+    """Tesseract, the picture taken for one block of lines of digits, or for one line. Raises RuntimeError without
+    Tesseract's data.
+    """
     from tesserocr import PSM, PyTessBaseAPI
 
     # Of its ways to take a page apart, one block read most of some 60 pictures by held-out writers and cheques.
     only_digits = {"tessedit_char_whitelist": "0123456789", "debug_file": os.devnull}
-    engine = PyTessBaseAPI(path=_tessdata(), psm=PSM.SINGLE_BLOCK, variables=only_digits)
+    engine = PyTessBaseAPI(path=_tessdata(), psm=PSM.SINGLE_LINE if line else PSM.SINGLE_BLOCK, variables=only_digits)
 
     def read(image: U8) -> str:
         height, width = image.shape[:2]
@@ -92,17 +95,21 @@ LOADERS: dict[str, Callable[[], Read]] = {"rapidocr": rapidocr, "ddddocr": ddddo
 
 def installed() -> list[Peer]:
     """The peers that can be measured here, their models loaded; a line on standard error for each that cannot."""
-    found = []
-    for name, load in LOADERS.items():
-        if importlib.util.find_spec(name) is None:
-            mend = "pip install -c constraints.txt -e '.[peers]'"
-            print(f"{name} is not installed: {mend} to measure it beside", file=sys.stderr)
-            continue
-        try:
-            found.append(Peer(name, metadata.version(name), load()))
-        except Exception as error:  # whatever is wrong with one of them, the others are measured
-            print(f"{name} does not start, so it is not measured: {_in_a_line(error)}", file=sys.stderr)
-    return found
+    there = {name: read for name, load in LOADERS.items() if (read := started(name, load)) is not None}
+    return [Peer(name, metadata.version(name), read) for name, read in there.items()]
+
+
+def started(name: str, load: Callable[[], Read]) -> Read | None:
+    """The reader of an installed package; None, and a line on standard error, where there is none."""
+    if importlib.util.find_spec(name) is None:
+        mend = "pip install -c constraints.txt -e '.[peers]'"
+        print(f"{name} is not installed: {mend} to measure it beside", file=sys.stderr)
+        return None
+    try:
+        return load()
+    except Exception as error:  # whatever is wrong with one of them, the others are measured
+        print(f"{name} does not start, so it is not measured: {_in_a_line(error)}", file=sys.stderr)
+        return None
 
 
 def measure(peer: Peer, samples: Iterable["Sample"]) -> dict[str, Any]:

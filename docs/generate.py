@@ -2,12 +2,14 @@
 
     python docs/generate.py [--model FILE]
 
-Writes docs/cli.md from the commands' own help. In README.md, docs/results.md and docs/training.md it renews the block
+Writes docs/cli.md from the commands' own help. In README.md and some of docs/ it renews the block
 that follows each comment of these kinds:
 
     <!-- output: digitd ... -->     what that command prints
     <!-- figures -->                the table of accuracies, from the model file and benchmarks/accuracy.json
     <!-- coverage -->               what share of rows can be accepted at which risk, from the same
+    <!-- speed -->                  what is quick or slow beside what, from benchmarks/speed.json
+    <!-- speed by kind -->          frames by kind of picture, from the same
     <!-- finetune -->               what fine-tuning is worth, from benchmarks/finetune.json
     <!-- fewshot -->                what five examples are, from benchmarks/fewshot.json
 """
@@ -23,10 +25,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 CLI = ROOT / "docs" / "cli.md"
-TEXTS = (ROOT / "README.md", ROOT / "docs" / "results.md", ROOT / "docs" / "training.md")
+TEXTS = (ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in ("results", "training", "speed")))
 TAUGHT = ROOT / "benchmarks" / "finetune.json"
 FEW = ROOT / "benchmarks" / "fewshot.json"
 FIGURES = ROOT / "benchmarks" / "accuracy.json"
+SPEED = ROOT / "benchmarks" / "speed.json"
 
 COMMANDS = (
     "read",
@@ -54,6 +57,8 @@ WIDTH = 80  # columns of the help, whatever the terminal
 OUTPUT_BLOCK = re.compile(r"<!-- output: (digitd .+?) -->\n```text\n.*?```\n", re.DOTALL)
 COVERAGE_BLOCK = re.compile(r"<!-- coverage -->\n(?:\|.*\n)*")
 FIGURES_BLOCK = re.compile(r"<!-- figures -->\n(?:\|.*\n)*")
+SPEED_BLOCK = re.compile(r"<!-- speed -->\n(?:\|.*\n)*")
+KINDS_BLOCK = re.compile(r"<!-- speed by kind -->\n(?:\|.*\n)*")
 TAUGHT_BLOCK = re.compile(r"<!-- finetune -->\n(?:\|.*\n)*")
 FEW_BLOCK = re.compile(r"<!-- fewshot -->\n(?:\|.*\n)*")
 
@@ -90,6 +95,8 @@ def renewed(text: str, model: Path | None = None) -> str:
     text = COVERAGE_BLOCK.sub(lambda _: f"<!-- coverage -->\n{coverage()}", text)
     text = TAUGHT_BLOCK.sub(lambda _: f"<!-- finetune -->\n{finetune()}", text)
     text = FEW_BLOCK.sub(lambda _: f"<!-- fewshot -->\n{fewshot()}", text)
+    text = SPEED_BLOCK.sub(lambda _: f"<!-- speed -->\n{speed()}", text)
+    text = KINDS_BLOCK.sub(lambda _: f"<!-- speed by kind -->\n{speed_by_kind()}", text)
     return FIGURES_BLOCK.sub(lambda _: f"<!-- figures -->\n{figures(model)}", text)
 
 
@@ -130,6 +137,30 @@ def fewshot() -> str:
         lines.append(f"| {name} | – | {of['own']:.0%} | {of['others']:.0%} | {of['mnist']:+.2f} |")
     for of in found["hands"]:
         lines.append(f"| a strange hand's digits | {of['before']:.1%} | {of['after']:.1%} | – | {of['mnist']:+.2f} |")
+    return "\n".join(lines) + "\n"
+
+
+def speed() -> str:
+    """The table of what is measured beside something else."""
+    from benchmarks.speed import LINES, cells
+
+    lines = ["| what | measured | beside | measured | ratio (quartiles) | goal |", "|---|--:|---|--:|--:|--:|"]
+    found = json.loads(SPEED.read_text(encoding="utf-8"))["lines"]
+    lines += [f"| {' | '.join(cells(name, found[name]))} |" for name in LINES if name in found]
+    return "\n".join(lines) + "\n"
+
+
+def speed_by_kind() -> str:
+    """The table of frames by kind of picture."""
+    from benchmarks.accuracy import KINDS
+
+    lines = ["| pictures | ms a frame | slowest tenth | unavoidable | times as long |", "|---|--:|--:|--:|--:|"]
+    for kind, found in json.loads(SPEED.read_text(encoding="utf-8"))["kinds"].items():
+        least = sum(found["unavoidable_ms"].values())
+        lines.append(
+            f"| {KINDS[kind][0]} | {found['ms']:.1f} | {found['slowest_tenth_ms']:.1f} | {least:.1f} "
+            f"| {found['ms'] / least:.1f} |"
+        )
     return "\n".join(lines) + "\n"
 
 

@@ -3,6 +3,7 @@
 import importlib
 import json
 import sys
+import time
 from importlib import metadata
 from pathlib import Path
 
@@ -75,17 +76,113 @@ def test_the_interval_holds_the_share(accuracy):
     assert accuracy.wilson(380, 400) == pytest.approx((0.9242, 0.9674), abs=1e-3)
 
 
-@pytest.mark.parametrize("name", ["accuracy", "speed"])
-def test_a_benchmark_runs_on_rows_of_the_stroke_model(name, tmp_path, monkeypatch, accuracy, capsys):
+@pytest.mark.parametrize("name, options", [("accuracy", []), ("speed", ["--only", "kinds"])])
+def test_a_benchmark_runs_on_rows_of_the_stroke_model(name, options, tmp_path, monkeypatch, accuracy, capsys):
     monkeypatch.chdir(ROOT)
     monkeypatch.setenv("DIGITD_DATA", str(tmp_path))
     benchmark = importlib.import_module(f"benchmarks.{name}")
     out = tmp_path / "figures.json"
-    monkeypatch.setattr(sys, "argv", [name, "--count", "2", "--json", str(out)])
+    monkeypatch.setattr(sys, "argv", [name, "--count", "2", "--json", str(out), *options])
     benchmark.main()
     kinds = json.loads(out.read_text())["kinds"]
     assert set(kinds) == {"separated", "photo", "ruled", "touching", "crowd", "sheets", "displays"}
     assert "by the stroke model" in capsys.readouterr().out
+
+
+def test_lines_of_the_table_are_measured_anew_and_others_kept(tmp_path, monkeypatch, accuracy, capsys):
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("DIGITD_DATA", str(tmp_path))
+    speed = importlib.import_module("benchmarks.speed")
+    out = tmp_path / "figures.json"
+    kept = {"count": 9, "ours": [1, 2, 3], "beside": [1, 1, 1], "ratio": [1, 2, 3]}
+    out.write_text(json.dumps({"lines": {"memory": kept}, "growth": {"kept": 1}}))
+    options = ["--only", "frame,classifier,folder,cold", "--count", "2", "--rounds", "2", "--photographs", "3"]
+    monkeypatch.setattr(sys, "argv", ["speed", *options, "--json", str(out)])
+    speed.main()
+    facts = json.loads(out.read_text())
+    assert facts["growth"] == {"kept": 1} and facts["lines"].pop("memory") == kept
+    assert set(facts["lines"]) == {"frame", "classifier", "folder", "cold"}
+    for found in facts["lines"].values():
+        for three in (found["ours"], found["beside"], found["ratio"]):
+            assert 0 < three[0] <= three[1] <= three[2]
+    assert facts["lines"]["folder"]["photographs"] == 3
+    assert "64 single digits" in capsys.readouterr().out
+
+
+def test_a_ratio_is_told_as_its_goal_is(accuracy):
+    speed = importlib.import_module("benchmarks.speed")
+    found = {"ours": [1.0, 2.0, 3.0], "beside": [9.0, 10.0, 11.0], "ratio": [0.125, 0.2, 0.25]}
+    assert speed.cells("crop_tesseract", found)[-2:] == ["5.0 times as fast (4.0 to 8.0)", "at least 4.0 times as fast"]
+    assert speed.cells("classifier", found | {"ratio": [1.6, 2.0, 4.0]})[-2:] == [
+        "50% of it (25% to 62%)",
+        "at least 40% of it",
+    ]
+    assert speed.cells("cold", found)[-2:] == ["0.20 times as long (0.12 to 0.25)", "at most 2.00 times as long"]
+
+
+def test_calls_are_timed_in_turns_and_compared_in_pairs(accuracy):
+    timing = importlib.import_module("benchmarks.timing")
+    order = []
+    times = timing.in_turns({"a": lambda: order.append("a"), "b": lambda: order.append("b")}, 2)
+    assert "".join(order) == "ab" + "ab" + "ba" and {len(one) for one in times.values()} == {2}
+    found = timing.compared(np.array([2.0, 40.0, 6.0]), np.array([1.0, 10.0, 2.0]))
+    assert found == {"count": 3, "ours": [4, 6, 23], "beside": [1.5, 2, 6], "ratio": [2.5, 3, 3.5]}
+
+
+def test_multiply_adds_are_those_of_convolutions_and_products(accuracy, tmp_path):
+    onnx = pytest.importorskip("onnx")
+    network = importlib.import_module("benchmarks.network")
+    make, of = onnx.helper, onnx.TensorProto.FLOAT
+    weights = {"conv": (3, 1, 3, 3), "flat": (2,), "product": (48, 5)}
+    initial = [make.make_tensor(name, of, dims, np.ones(int(np.prod(dims)))) for name, dims in weights.items()]
+    initial[1] = make.make_tensor("flat", onnx.TensorProto.INT64, (2,), [-1, 48])
+    graph = make.make_graph(
+        [
+            make.make_node("Conv", ["x", "conv"], ["y"], pads=[1, 1, 1, 1]),
+            make.make_node("Reshape", ["y", "flat"], ["z"]),
+            make.make_node("MatMul", ["z", "product"], ["out"]),
+        ],
+        "two",
+        [make.make_tensor_value_info("x", of, ["N", 1, 4, 4])],
+        [make.make_tensor_value_info("out", of, ["N", 5])],
+        initial,
+    )
+    onnx.save(make.make_model(graph, opset_imports=[make.make_opsetid("", 18)], ir_version=10), tmp_path / "two.onnx")
+    assert network.multiply_adds(tmp_path / "two.onnx") == 3 * 16 * 9 + 48 * 5
+
+
+def test_pages_grow_by_the_rows_and_digits_that_they_are_asked_for(accuracy):
+    growth = importlib.import_module("benchmarks.growth")
+    assert growth.in_rows(5) == [5] and growth.in_rows(50) == [20, 20, 10]
+    one, forty = ((growth.page([6] * count) < 150).any(axis=(1, 2)) for count in (1, 40))
+    assert np.diff(one.astype(int)).clip(min=0).sum() == 1
+    assert forty.sum() > 20 * one.sum() and not forty[-20:].any()
+    assert growth.frame(0.3).size == pytest.approx(3 * 0.3e6, rel=0.01)
+
+
+def test_growth_is_measured_with_its_slope_and_drawn(accuracy, monkeypatch, tmp_path):
+    growth = importlib.import_module("benchmarks.growth")
+
+    class Squares:
+        """A reader that takes a millisecond for the square of each page's number."""
+
+        def read(self, image):
+            time.sleep(image[0, 0, 0] ** 2 / 1000)
+            return []
+
+    pages = {size: np.full((1, 1, 3), size, np.uint8) for size in (2, 4, 8)}
+    monkeypatch.setattr(growth, "pictures", lambda: {"rows": pages, "digits": pages})
+    figures = growth.measure(Squares(), 3)
+    assert figures["rows"]["slope"] == pytest.approx(2, abs=0.4) and figures["rows"]["sizes"] == [2, 4, 8]
+    growth.draw(figures, tmp_path / "growth.png")
+    assert Image.open(tmp_path / "growth.png").info["Description"] == growth.said(figures)
+
+
+def test_the_texts_charts_of_speed_are_of_the_figures_that_were_measured(accuracy):
+    speed_chart, growth = (importlib.import_module(f"benchmarks.{name}") for name in ("speed_chart", "growth"))
+    facts = json.loads((ROOT / "benchmarks" / "speed.json").read_text())
+    for name, told in (("speed", speed_chart.said(facts["lines"])), ("growth", growth.said(facts["growth"]))):
+        assert Image.open(ROOT / "docs" / "images" / f"{name}.png").info["Description"] == told, "run `make docs`"
 
 
 def test_the_digits_of_the_line_with_most_of_them_are_a_peers_reading(peers):
