@@ -223,7 +223,7 @@ def main() -> None:
             facts["count"] = arguments.count
         elif (found := measured(name, arguments, reader, source)) is not None:
             facts["lines"][name] = found
-        if arguments.json:  # at once: all of it takes half an hour
+        if arguments.json:  # at once: a long run that is broken off keeps what it has
             arguments.json.write_text(json.dumps(facts, indent=2) + "\n")
     console.print(f"rows by {writers}")
     console.print(table({name: facts["lines"][name] for name in LINES if name in facts["lines"]}))
