@@ -26,6 +26,10 @@ _ROWS = {
     "limits": "Rows of more than 14 digits were not trained on. It has learnt no language: nothing tells it which "
     "numbers are likely.",
 }
+_DRAWN_ANEW = (
+    " What is named `validation` is the same drawn anew, and read by this file; without that word it was read by the "
+    "network while it was trained."
+)
 
 
 def markdown(card: ModelCard, size: int) -> str:
@@ -59,7 +63,7 @@ def markdown(card: ModelCard, size: int) -> str:
         "|---|---|",
         *(f"| {name} | {share:.2%} |" for name, share in card.accuracies.items()),
         "",
-        words["tests"],
+        words["tests"] + (_DRAWN_ANEW if any(name.startswith("validation ") for name in card.accuracies) else ""),
         "",
         *_attacked(card),
         *_ablation(card),
