@@ -1,19 +1,21 @@
 """`digitd export`, `quantize` and `verify`. Light to import: torch and onnx load when a command runs."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from edge.errors import ConfigError, UsageError
-from edge.model_card import Precision
+
+if TYPE_CHECKING:
+    from edge.model_card import Precision
 
 DataDir = Annotated[
     Path | None,
     typer.Option(help="Folder with MNIST's idx files; else $DIGITD_DATA.", show_default=False),
 ]
 
-PRECISIONS: dict[str, Precision] = {"fp32": "float32", "fp16": "float16", "int8": "int8"}
+PRECISIONS: "dict[str, Precision]" = {"fp32": "float32", "fp16": "float16", "int8": "int8"}
 
 
 def export(

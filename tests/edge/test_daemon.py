@@ -123,7 +123,7 @@ DOUBT = "min_confidence = 1.0\nstabiliser = { agree = 1 }"
 
 def doubtful(seed: int) -> np.ndarray:
     """A blurred, noisy row."""
-    image = cv2.GaussianBlur(cv2.imread(str(SAMPLES / "four-digits.png")), (0, 0), 7)
+    image = cv2.GaussianBlur(cv2.imread(str(SAMPLES / "four-digits.png")), (0, 0), 4)
     return np.clip(image + np.random.default_rng(seed).normal(0, 3, image.shape), 0, 255).astype(np.uint8)
 
 

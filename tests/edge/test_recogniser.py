@@ -31,7 +31,7 @@ def refusal(path, engine=CPU):
     assert said.startswith(f"{path}: ") and "\n" not in said and len(said) < 400 + len(str(path))
     assert caught.value.exit_code == 78
     assert caught.value.__suppress_context__ or caught.value.__context__ is None
-    assert any(mend in said for mend in ("digitd export", "--model", "export it again"))
+    assert any(mend in said for mend in ("digitd export", "name a file", "check its name", "export it again"))
     return said
 
 

@@ -179,7 +179,7 @@ def test_it_is_ready_soon_and_does_not_wait_for_the_camera(box: Box, record_prop
 def test_the_default_configuration_starts_without_a_word_of_warning(box: Box) -> None:
     box.run_default()
     said = [entry["MESSAGE"] for entry in box.entries() if entry["SYSLOG_IDENTIFIER"] == "digitd"]
-    log, events = ("reads with ", "ready: ", "desk: "), re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z  desk  ")
+    log, events = ("reads with ", "runs on ", "ready: ", "desk: "), re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z  desk  ")
     assert said and all(line.startswith(log) or events.match(line) for line in said), said
 
 
@@ -320,7 +320,8 @@ def test_it_is_installed_started_shown_and_taken_away_again(box: Box) -> None:
     digitd = "/srv/digitd/bin/digitd service"
     said = box.sh(f"{digitd} install --prefix /srv/digitd --now").splitlines()
     assert said[:2] == ["wrote /etc/digitd/digitd.toml", "wrote /etc/systemd/system/digitd.service"]
-    assert said[-2:] == ["enabled digitd.service: it starts with the machine", "started digitd.service"]
+    assert said[-3:-1] == ["enabled digitd.service: it starts with the machine", "started digitd.service"]
+    assert "/srv/digitd/bin/digitd bench --choose" in said[-1]
     assert "/srv/digitd/bin/digitd run" in box.sh("tr '\\0' ' ' </proc/$(systemctl show -P MainPID digitd)/cmdline")
     box.until("StatusText", "desk lost")
     status = box.sh(f"{digitd} status --prefix /srv/digitd")
