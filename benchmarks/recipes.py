@@ -20,6 +20,7 @@ import numpy as np
 import onnxruntime as ort
 
 from benchmarks.accuracy import wilson
+from benchmarks.small import WAYS, Small
 from export.kinds import kind_of
 from export.program import onnx_program
 from training import checkpoint, mnist
@@ -29,6 +30,7 @@ from training.recipe import Recipe, find, load
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "recipes.md"
+SMALL = ROOT / "benchmarks" / "small.json"
 
 RECIPES = ("mlp", "lenet5", "cnn2", "digitcnn", "dbrhb", "separable", "cbam", "fgsm", "digits-alone", "fewshot")
 SAID = {
@@ -141,8 +143,32 @@ def page(results: Iterable[Result]) -> str:
         "of MNIST and makes it fit for rows: see its card. fgsm is digitcnn taught on digits changed to mislead it,",
         "fewshot digitcnn by prototypes of 500 digits each.",
         "",
+        *small_networks(),
     ]
     return "\n".join(lines)
+
+
+def small_networks() -> list[str]:
+    """What benchmarks/small.py measured, where it was."""
+    if not SMALL.is_file():
+        return []
+    runs = [Small(**one) for one in json.loads(SMALL.read_text(encoding="utf-8"))]
+    lines = [
+        "## Small networks",
+        "",
+        f"`small` is digitcnn at a tenth of its size, {runs[0].parameters:,} parameters, taught for three epochs:",
+        'plainly; by the answers of digits-alone (`[loss] kind = "distillation"`, with its model file as teacher); and',
+        "cut out of a digitcnn that was taught for three epochs before (`digitd train --recipe small --start",
+        "runs/digitcnn/best.pt`). Measured by `python -m benchmarks.small`.",
+        "",
+        "| way | seeds | right | spread |",
+        "|---|--:|--:|--:|",
+    ]
+    for way in WAYS:
+        shares = [one.right for one in runs if one.way == way]
+        spread = f"{min(shares):.2%} to {max(shares):.2%}"
+        lines.append(f"| {way} | {len(shares)} | {sum(shares) / len(shares):.2%} | {spread} |")
+    return [*lines, ""]
 
 
 def main() -> None:

@@ -13,6 +13,7 @@ from edge.errors import ConfigError
 from edge.model_card import Data
 from training import dataset, row_dataset
 from training.models import Classifier, RowNet, build
+from training.pruning import fits, prune
 from training.recipe import Recipe, RowRecipe
 
 
@@ -108,10 +109,14 @@ def load(path: Path) -> tuple[Network, Recipe | RowRecipe, Facts]:
 
 
 def begin_with(network: nn.Module, start: Path | None) -> None:
-    """Give a network a checkpoint's weights; None leaves it as it is. Raises ConfigError where they do not fit."""
+    """Give a network a checkpoint's weights, of a wider `digitcnn` those that do most; None leaves it as it is. Raises
+    ConfigError where they do not fit.
+    """
     if start is None:
         return
     begun, recipe, _ = load(start)
+    if fits(begun, network):
+        return prune(begun, network)
     try:
         if type(begun) is not type(network):
             raise RuntimeError

@@ -27,7 +27,10 @@ def train(
     seed: Annotated[int | None, typer.Option(help="Instead of the recipe's.", show_default=False)] = None,
     start: Annotated[
         Path | None,
-        typer.Option(help="Checkpoint of the same kind whose weights to begin with.", show_default=False),
+        typer.Option(
+            help="Checkpoint whose weights to begin with, of the same kind; a wider digitcnn is pruned.",
+            show_default=False,
+        ),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where the run was interrupted.")] = False,
     folder: Annotated[
