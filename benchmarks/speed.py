@@ -25,8 +25,9 @@ from rich.table import Table
 
 from benchmarks import peers, processes
 from benchmarks.accuracy import KINDS, Sample, cheques, generated, source_of
-from benchmarks.timing import compared, in_turns, ms
+from benchmarks.timing import compared, in_turns
 from edge.arrays import U8, u8
+from edge.bench import ms
 from edge.engine import EngineConfig
 from edge.imaging.ink import Ink, find_inks
 from edge.imaging.lines import Line as RowLine

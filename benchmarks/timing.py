@@ -1,19 +1,12 @@
 """Things timed in turns, so that whatever else slows the machine slows all alike, and what is told of their times."""
 
 from collections.abc import Callable, Mapping
-from time import perf_counter
 from typing import Any
 
 import numpy as np
 
 from edge.arrays import F64
-
-
-def ms(once: Callable[[], object]) -> float:
-    """Milliseconds of one call."""
-    start = perf_counter()
-    once()
-    return 1000 * (perf_counter() - start)
+from edge.bench import ms
 
 
 def in_turns(calls: Mapping[str, Callable[[], object]], rounds: int, warm: bool = True) -> dict[str, F64]:

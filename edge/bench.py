@@ -189,7 +189,7 @@ def _timed(what: str, once: Callable[[], object], seconds: float, tick: Tick) ->
     once()
     end, times = perf_counter() + seconds, list[float]()
     while len(times) < _LEAST or perf_counter() < end:
-        times.append(_ms(once))
+        times.append(ms(once))
         tick(what, max(0.0, end - perf_counter()))
     return np.array(times)
 
@@ -202,13 +202,14 @@ def _in_turns(calls: Sequence[Callable[[], object]], seconds: float, tick: Tick)
         once()
     end, times = perf_counter() + seconds, list[list[float]]()
     while len(times) < _LEAST or perf_counter() < end:
-        row = [_ms(once) for once in calls[:: (-1) ** len(times)]]
+        row = [ms(once) for once in calls[:: (-1) ** len(times)]]
         times.append(row[:: (-1) ** len(times)])
         tick("float32 and int8", max(0.0, end - perf_counter()))
     return np.array(times)
 
 
-def _ms(once: Callable[[], object]) -> float:
+def ms(once: Callable[[], object]) -> float:
+    """Milliseconds of one call."""
     start = perf_counter()
     once()
     return 1000 * (perf_counter() - start)

@@ -25,8 +25,7 @@ class Line:
     """One row of strokes, level.
 
     strokes: left to right; ink: all there is, not theirs alone; left, right: of the row, top, height: of its digits,
-    pixels; back: float64 [2, 3] from here to the picture it was found in, None where that is
-    the same.
+    pixels; back: float64 [2, 3] from here to the picture it was found in, None where that is the same.
     """
 
     strokes: Sequence[Component]

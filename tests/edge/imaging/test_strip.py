@@ -37,6 +37,13 @@ def test_a_pencil_comes_out_as_dark_as_a_pen(strength):
     assert cut(bars(40, strength=strength), 40).max() == 255
 
 
+@pytest.mark.parametrize(("dark_rows", "others"), [(30, 127), (6, 255)])
+def test_the_darkest_fifth_of_a_rows_ink_says_how_dark_it_is(dark_rows, others):
+    ink = bars(40, strength=100)
+    ink.strength[40 : 40 + dark_rows, 40:50] = 200  # of the first of three bars of 40
+    assert abs(int(cut(ink, 40)[:, -45:].max()) - others) <= 3
+
+
 def test_faint_strokes_that_the_mask_leaves_out_are_still_there():
     ink = bars(40)
     ink.strength[60:64, 60:100] = 60
