@@ -91,7 +91,7 @@ def test_a_systemd_that_does_not_listen_holds_us_up_for_a_moment_only(
                     other.sendto(b"x", str(tmp_path / "notify"))
         start = time.monotonic()
         notify.watchdog()
-        assert time.monotonic() - start < 5
+        assert time.monotonic() - start < 20
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ def ids(*numbers: int) -> list[str]:
     return [f"{n:026}" for n in numbers]
 
 
-def soon(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+def soon(condition: Callable[[], bool], seconds: float = 60.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "did not come true in time"
@@ -193,8 +193,8 @@ def test_at_the_end_a_sink_with_troubles_is_not_waited_for(outbox: Outbox) -> No
     delivery.start()
     soon(lambda: delivery.problem is not None)
     before = time.monotonic()
-    assert delivery.stop(5)
-    assert time.monotonic() - before < 1 and delivery.waiting == 1
+    assert delivery.stop(60)
+    assert time.monotonic() - before < 20 and delivery.waiting == 1
 
 
 def test_at_the_end_sinks_that_hang_share_one_time(outbox: Outbox) -> None:
@@ -206,8 +206,8 @@ def test_at_the_end_sinks_that_hang_share_one_time(outbox: Outbox) -> None:
         delivery.start()
     soon(lambda: all(shelf.calls for shelf in shelves))
     before = time.monotonic()
-    assert not stop_all(deliveries, 0.3)
-    assert time.monotonic() - before < 0.6
+    assert not stop_all(deliveries, 3)
+    assert time.monotonic() - before < 5.9
     for shelf in shelves:
         shelf.hold.set()
     soon(lambda: not any(delivery.alive for delivery in deliveries))

@@ -116,7 +116,7 @@ def test_a_host_that_answers_but_is_no_camera_is_told_from_one_that_is_silent() 
         began = time.monotonic()
         with pytest.raises(SourceError, match=r"no answer within 0\.7 s"):
             open_source("desk", CameraConfig(source=url, open_timeout=0.7)).open()
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 10  # FFmpeg alone waits half a minute
 
 
 def test_streams_with_equal_options_open_at_once_and_others_wait_until_those_are_open() -> None:
