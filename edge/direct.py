@@ -3,7 +3,10 @@
 Most rows are such, and cost a call of that model and no more: no cuts, no candidates, no second model.
 """
 
+import math
 from collections.abc import Sequence
+from operator import mul
+from statistics import median
 
 import numpy as np
 
@@ -48,9 +51,9 @@ def read_off(
     middles = [float(columns[first] + columns[last + 1]) / 2 for first, last in spelt.spans]
     if _leaves_figures(middles, strokes):
         return None
-    share = float(np.clip(np.exp(likelihood), 1e-6, 1 - 1e-6))
-    signs = (1.0, float(np.log(share / (1 - share))), float(len(text) == 1))
-    confidence = float(1 / (1 + np.exp(-np.dot(signs, CALIBRATION))))
+    share = min(max(math.exp(likelihood), 1e-6), 1 - 1e-6)
+    signs = (1.0, math.log(share / (1 - share)), float(len(text) == 1))
+    confidence = 1 / (1 + math.exp(-sum(map(mul, signs, CALIBRATION))))
     sure = [float(steps[first : last + 1, k].max()) for k, (first, last) in zip(spelt.labels, spelt.spans, strict=True)]
     digits = tuple(
         Digit(labels[k], one, box)
@@ -61,7 +64,7 @@ def read_off(
 
 def _leaves_figures(middles: Sequence[float], strokes: Sequence[Component]) -> bool:
     """Whether there is a stroke as tall as a digit that holds none."""
-    tall = _TALL * float(np.median([stroke.h for stroke in strokes]))
+    tall = _TALL * median([stroke.h for stroke in strokes])
     return any(
         stroke.h >= tall and not any(stroke.x - 1 <= middle <= stroke.right + 1 for middle in middles)
         for stroke in strokes
@@ -80,7 +83,7 @@ def places(middles: Sequence[float], strokes: Sequence[Component]) -> list[Box]:
 
     middles: of the digits, left to right; strokes: at least one.
     """
-    height = float(np.median([stroke.h for stroke in strokes]))
+    height = median([stroke.h for stroke in strokes])
     before, after = [-np.inf, *middles[:-1]], [*middles[1:], np.inf]
     boxes = []
     for previous, middle, following in zip(before, middles, after, strict=True):

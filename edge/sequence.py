@@ -5,6 +5,7 @@ repeated labels are joined and blanks dropped: connectionist temporal classifica
 Schmidhuber 2006).
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -171,8 +172,32 @@ def _skips(spelt: np.ndarray) -> np.ndarray:
 
 
 def log_likelihood(steps: F32, labels: Sequence[int]) -> float:
-    """Natural logarithm of the probability of one text, as `log_likelihoods` has it of several."""
-    return float(log_likelihoods(steps, [labels])[0])
+    """Natural logarithm of the probability of one text, as `log_likelihoods` has it of several.
+
+    Of one, as of most rows, plain numbers are three times as quick as arrays.
+    """
+    if len(steps) == 0:
+        return -np.inf if labels else 0.0
+    count = len(labels)
+    skips = [i > 0 and labels[i] != labels[i - 1] for i in range(count)]
+    first, *rest = np.exp(steps.astype(np.float64)).tolist()
+    blanks = [first[0]] + count * [0.0]  # of all paths so far, those that end in the blank before a label, or the last
+    inked = [first[label] if i == 0 else 0.0 for i, label in enumerate(labels)]  # and those that end in the label
+    scale = 0.0
+    for t, likely in enumerate(rest):
+        before, blank = 0.0, likely[0]
+        for i, label in enumerate(labels):
+            ended, open_ = blanks[i], inked[i]
+            blanks[i] = (ended + before) * blank
+            inked[i] = (open_ + ended + (before if skips[i] else 0.0)) * likely[label]
+            before = open_
+        blanks[count] = (blanks[count] + before) * blank
+        if t % _SCALED == 0:
+            most = max(*blanks, *inked, _TINY)
+            blanks, inked = [one / most for one in blanks], [one / most for one in inked]
+            scale += math.log(most)
+    ends = blanks[-1] + (inked[-1] if inked else 0.0)
+    return math.log(ends) + scale if ends else -np.inf
 
 
 def log_likelihoods(steps: F32, texts: Sequence[Sequence[int]]) -> F64:
@@ -190,12 +215,15 @@ def log_likelihoods(steps: F32, texts: Sequence[Sequence[int]]) -> F64:
     skip = np.zeros(spelt.shape)
     skip[:, 2:] = (spelt[:, 2:] != 0) & (spelt[:, 2:] != spelt[:, :-2])
     alpha = np.zeros((len(texts), size + 2))  # two in front that nothing starts from
-    now = alpha[:, 2:]
+    now, from_last, from_before = alpha[:, 2:], alpha[:, 1:-1], alpha[:, :-2]
     now[:, :2] = emit[0, :, :2]
     scale = np.zeros(len(texts))
+    come = np.empty(now.shape)
     for t, likely in enumerate(emit[1:]):
-        now += alpha[:, 1:-1] + skip * alpha[:, :-2]
-        now *= likely
+        np.multiply(skip, from_before, come)
+        np.add(come, from_last, come)
+        np.add(now, come, now)
+        np.multiply(now, likely, now)
         if t % _SCALED == 0:
             most = np.maximum(now.max(1), _TINY)
             now /= most[:, None]

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 
 from edge.arrays import F64, U8, u8
+from edge.imaging.scaling import halved, halvings, shrunk
 
 _COARSE = 480  # pixels of the longest side that the background is estimated at
 # What is broader than this many pixels of that size, or this share of the shorter side, is background, not a stroke.
@@ -18,7 +19,7 @@ _WINDOW = 1 / 20  # of the longer side: the window that ink and paper are told a
 _GLANCE = 100  # pixels of the longer side that it is first told at: of those windows, five pixels
 _UNDECIDED = 0.6  # nearer to 0 than this, ink may be either; on 160 generated pictures all wrong ones were below 0.2
 _LEAST_STEP = 8  # grey levels, likewise
-_LARGE = 400_000  # pixels of a picture whose every fourth line tells as much as all
+_LARGE = 400_000  # pixels of a picture whose every eighth line tells as much as all
 _LEAST_CONTRAST = 14  # of 255; the noise of good paper stays below
 # On 54 generated photographs of held-out writers whose digits one threshold for the whole missed: windows of 0.08 and
 # 0.12 of the longer side, 0.7 to 1.3 deviations and 14 to 28 as the least strength read 35 to 39 of them.
@@ -71,18 +72,10 @@ def find_local_inks(grey: U8) -> list[Ink]:
 def _smooth(grey: U8) -> tuple[U8, U8]:
     """The picture without the grain of single pixels, and the same, small."""
     grey = u8(cv2.GaussianBlur(grey, (3, 3), 0))
-    coarse = grey
-    # Halves are several times quicker to make than other sizes as exact.
-    while max(coarse.shape) >= 2 * _COARSE:
-        coarse = _half(coarse)
+    coarse = halved(grey, halvings(_COARSE / max(grey.shape)))
     shrink = max(1.0, max(coarse.shape) / _COARSE)
     size = (max(3, round(coarse.shape[1] / shrink)), max(3, round(coarse.shape[0] / shrink)))
     return grey, u8(cv2.resize(coarse, size, interpolation=cv2.INTER_LINEAR))
-
-
-def _half(plane: U8) -> U8:
-    half = plane.shape[1] // 2, plane.shape[0] // 2
-    return u8(cv2.resize(plane[: 2 * half[1], : 2 * half[0]], half, interpolation=cv2.INTER_AREA))
 
 
 def _lightness_of_ink(coarse: U8) -> float:
@@ -93,12 +86,11 @@ def _lightness_of_ink(coarse: U8) -> float:
     """
     if max(coarse.shape) > _GLANCE and min(coarse.shape) * _GLANCE > 8 * max(coarse.shape):
         # Most pictures leave no doubt at this size, where the window is the smallest, and the median quick to find.
-        times = _GLANCE / max(coarse.shape)
-        lightness = _lightness_of_ink(u8(cv2.resize(coarse, None, fx=times, fy=times, interpolation=cv2.INTER_AREA)))
+        lightness = _lightness_of_ink(shrunk(coarse, _GLANCE / max(coarse.shape)))
         if abs(lightness) >= _UNDECIDED:
             return lightness
     if min(coarse.shape) > _COARSE // 2:
-        coarse = _half(coarse)
+        coarse = halved(coarse, 1)
     window = max(5, round(_WINDOW * max(coarse.shape))) | 1
     window = min(window, min(coarse.shape) * 2 // 3 | 1, 255)
     off = coarse.astype(np.float32) - cv2.medianBlur(coarse, window)
@@ -178,11 +170,11 @@ def _in_the_light(mask: U8, grey: U8, paper: U8, level: float) -> U8:
 
 def _few(plane: U8) -> slice:
     """The lines that tell how values are distributed."""
-    return slice(None, None, 4 if plane.size > _LARGE else 1)
+    return slice(None, None, 8 if plane.size > _LARGE else 1)
 
 
 def _histogram(plane: U8, among: U8 | None = None) -> F64:
-    """float64 [256]: how many pixels have each value, by every fourth line of a large picture; `among`: of those alone
+    """float64 [256]: how many pixels have each value, by every eighth line of a large picture; `among`: of those alone
     where it is not 0.
     """
     few = _few(plane)

@@ -5,6 +5,7 @@ import numpy as np
 
 from edge.arrays import U8, u8
 from edge.imaging.ink import Ink
+from edge.imaging.scaling import shrunk
 
 PREPROCESSING = 1
 """Raised when `strip` changes what models see; a model file made for another version is refused."""
@@ -24,7 +25,7 @@ def column(step: np.ndarray, left: float, height: float, pixels: int) -> np.ndar
 
 def width(left: float, right: float, height: float) -> int:
     """Pixels of a row's strip; left, right, height: as `strip` takes them."""
-    return int(np.clip(round(((right - left) / height + 2 * BESIDE) * DIGIT / 4), 2, LONGEST // 4)) * 4
+    return min(max(round(((right - left) / height + 2 * BESIDE) * DIGIT / 4), 2), LONGEST // 4) * 4
 
 
 def strip(ink: Ink, left: float, right: float, middle: float, height: float) -> U8:
@@ -47,12 +48,10 @@ def strip(ink: Ink, left: float, right: float, middle: float, height: float) -> 
     if not counts[-1]:
         return np.zeros((HEIGHT, wide), np.uint8)
     level = max(32.0, float(np.searchsorted(counts, counts[-1] - counts[-1] // 5)))  # a fifth is darker
-    shrunk = 1.0
+    size = 1.0  # of the part, once it is shrunk
     if scale < 0.6:  # a warp alone would skip pixels
-        size = max(1, round(part.shape[1] * scale)), max(1, round(part.shape[0] * scale))
-        part = u8(cv2.resize(part, size, interpolation=cv2.INTER_AREA))
-        shrunk = scale
-    scale /= shrunk
-    place = np.array([[scale, 0, (x0 - left) * scale * shrunk], [0, scale, (y0 - top) * scale * shrunk]])
+        part = shrunk(part, scale)
+        size = scale
+    place = np.array([[scale / size, 0, (x0 - left) * scale], [0, scale / size, (y0 - top) * scale]])
     placed = cv2.warpAffine(part, place, (wide, HEIGHT), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
     return u8(cv2.convertScaleAbs(placed, alpha=255 / level))
