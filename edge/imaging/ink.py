@@ -16,7 +16,9 @@ _BROADEST, _BROADEST_SHARE = 31, 1 / 4
 # shorter side has room for but few such, a row may fill the picture.
 _THING, _LARGER, _ROOM = 17, 1.5, 14
 _WINDOW = 1 / 20  # of the longer side: the window that ink and paper are told apart in
-_GLANCE = 100  # pixels of the longer side that it is first told at: of those windows, five pixels
+# Pixels of the longer side that it is told at: of those windows five pixels, where most pictures leave no doubt, then
+# nine. Of 900 validation pictures 291 were in doubt at first, 205 then; at 480 pixels 202, and none was told otherwise.
+_GLANCES, _FLATTEST = (100, 180), 8
 _UNDECIDED = 0.6  # nearer to 0 than this, ink may be either; on 160 generated pictures all wrong ones were below 0.2
 _LEAST_STEP = 8  # grey levels, likewise
 _LARGE = 400_000  # pixels of a picture whose every eighth line tells as much as all
@@ -79,21 +81,23 @@ def _smooth(grey: U8) -> tuple[U8, U8]:
 
 
 def _lightness_of_ink(coarse: U8) -> float:
-    """-1 where all that stands out of its surroundings is darker than they, to 1 where all is lighter.
+    """-1 where all that stands out of its surroundings is darker than they, to 1 where all is lighter."""
+    lightness = 0.0
+    for side in _GLANCES:
+        scale = max(side / max(coarse.shape), _FLATTEST / min(coarse.shape))
+        lightness = _standing_out(shrunk(coarse, scale) if scale < 1 else coarse)
+        if abs(lightness) >= _UNDECIDED or scale >= 1:
+            break
+    return lightness
 
-    Strokes cover less than half of any window, so the window's median is paper, on either side of an edge of light
-    or of the sheet. The third power lets what stands out far count for more than grain.
+
+def _standing_out(small: U8) -> float:
+    """As `_lightness_of_ink`. Strokes cover less than half of any window, so the window's median is paper, on either
+    side of an edge of light or of the sheet. The third power lets what stands out far count for more than grain.
     """
-    if max(coarse.shape) > _GLANCE and min(coarse.shape) * _GLANCE > 8 * max(coarse.shape):
-        # Most pictures leave no doubt at this size, where the window is the smallest, and the median quick to find.
-        lightness = _lightness_of_ink(shrunk(coarse, _GLANCE / max(coarse.shape)))
-        if abs(lightness) >= _UNDECIDED:
-            return lightness
-    if min(coarse.shape) > _COARSE // 2:
-        coarse = halved(coarse, 1)
-    window = max(5, round(_WINDOW * max(coarse.shape))) | 1
-    window = min(window, min(coarse.shape) * 2 // 3 | 1, 255)
-    off = coarse.astype(np.float32) - cv2.medianBlur(coarse, window)
+    window = max(5, round(_WINDOW * max(small.shape))) | 1
+    window = min(window, min(small.shape) * 2 // 3 | 1, 255)
+    off = small.astype(np.float32) - cv2.medianBlur(small, window)
     cubes = off * off * off
     total = float(np.abs(cubes).sum())
     return float(cubes.sum()) / total if total else 0.0

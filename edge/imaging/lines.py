@@ -24,8 +24,8 @@ _BODY = 0.42  # of the tallest stroke's height: what is lower is no digit, and d
 class Line:
     """One row of strokes, level.
 
-    strokes: left to right; ink: all there is, not theirs alone; left, right: of the row, top, height: of its digits,
-    pixels; back: float64 [2, 3] from here to the picture it was found in, None where that is the same.
+    strokes: left to right; ink: all there is in the picture it was found in; left, right: of the row, top, height: of
+    its digits, pixels; back: float64 [2, 3] from the line's pixels to that picture's, None where they are the same.
     """
 
     strokes: Sequence[Component]
@@ -41,7 +41,15 @@ class Line:
         further up, than was measured.
         """
         middle = self.top + self.height * (0.5 - lift)
-        return strip(self.ink, self.left, self.right, middle, self.height * zoom)
+        return strip(self.ink, self.left, self.right, middle, self.height * zoom, self.back)
+
+    def level_strokes(self) -> U8:
+        """The ink alone, uint8 [H, W], in the line's own pixels, as far as its strokes reach."""
+        strokes = self.ink.strokes()
+        if self.back is None:
+            return strokes
+        size = max(stroke.right for stroke in self.strokes), max(stroke.bottom for stroke in self.strokes)
+        return u8(cv2.warpAffine(strokes, self.back, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP))
 
     @property
     def width(self) -> int:
@@ -107,7 +115,7 @@ def _likeliest(rows: list[RowOfStrokes], room: float) -> list[RowOfStrokes]:
 
 def lattice(line: Line) -> tuple[list[Candidate], list[U8]]:
     """What may be one digit in a line, and the ink of each: uint8 [h, w]."""
-    strength, slant = line.ink.strokes(), slant_of(line.strokes)
+    strength, slant = line.level_strokes(), slant_of(line.strokes)
     pieces = [cut(stroke, strength, line.height, slant) for stroke in line.strokes]
     candidates = find_candidates(pieces, line.height)
     return candidates, [cut_out(strength, candidate.pieces) for candidate in candidates]
@@ -119,9 +127,6 @@ def _line(row: RowOfStrokes, ink: Ink) -> Line:
     back = None
     if turn is not None:
         strokes = sorted((_turned(stroke, turn) for stroke in strokes), key=lambda c: c.centre[0])
-        room = min(c.x for c in strokes)
-        size = (max(c.right for c in strokes) + room, max(c.bottom for c in strokes) + room)
-        ink = Ink(*(u8(cv2.warpAffine(plane, turn, size)) for plane in (ink.strength, ink.mask)))
         back = cv2.invertAffineTransform(turn)
     least = _BODY * max(c.h for c in strokes)
     body = [c for c in strokes if c.h >= least]

@@ -17,7 +17,7 @@ _THIN = 0.06  # of its length, what a line may be thick, found pieces and all: a
 _STEEPEST = 0.5  # slope of lines across, to either side
 _APART = 6  # pixels between two lines
 _COARSE = 480  # pixels of the longer side that their slope is found at
-_RIM = 4  # pixels
+_RIM = 4  # pixels, above and below lines, that they are looked for in
 
 Box = tuple[int, int, int, int]
 
@@ -49,7 +49,7 @@ def _without_lines(mask: U8, boxes: list[Box], side: int, several: float, at_lea
     more than `at_least` of them; None: nowhere.
     """
     one = any(w > _LONG * side for _, _, w, _ in boxes)  # a component so long that it may be a line by itself
-    x0, y0, x1, y1 = _where_lines_may_be(mask, boxes, side)
+    x0, y0, x1, y1 = _where_lines_may_be(mask, boxes, side, several)
     part = u8(mask[y0:y1, x0:x1])
     slope, count = _slope(part, side, several)
     if at_least is None or count <= at_least:
@@ -67,12 +67,13 @@ def _without_lines(mask: U8, boxes: list[Box], side: int, several: float, at_lea
     return cleaned
 
 
-def _where_lines_may_be(mask: U8, boxes: list[Box], side: int) -> tuple[int, int, int, int]:
-    """Left, top, right, bottom of all components that hold a piece of a line, and a little more."""
-    x, y, w, h = np.array([box for box in boxes if box[2] >= _piece(side)]).T
+def _where_lines_may_be(mask: U8, boxes: list[Box], side: int, several: float) -> tuple[int, int, int, int]:
+    """Left, top, right, bottom of all components as wide as a piece of a line, and so much more as closing may add."""
+    piece = _piece(side)
+    x, y, w, h = np.array([box for box in boxes if box[2] >= min(piece, several)]).T
     height, width = mask.shape
     left, top, right, bottom = int(x.min()), int(y.min()), int((x + w).max()), int((y + h).max())
-    return max(0, left - _RIM), max(0, top - _RIM), min(width, right + _RIM), min(height, bottom + _RIM)
+    return max(0, left - piece), max(0, top - _RIM), min(width, right + piece), min(height, bottom + _RIM)
 
 
 def _piece(side: int) -> int:

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from edge.arrays import U8, u8
+from edge.arrays import F64, U8, u8
 from edge.imaging.ink import Ink
 from edge.imaging.scaling import shrunk
 
@@ -28,30 +28,30 @@ def width(left: float, right: float, height: float) -> int:
     return min(max(round(((right - left) / height + 2 * BESIDE) * DIGIT / 4), 2), LONGEST // 4) * 4
 
 
-def strip(ink: Ink, left: float, right: float, middle: float, height: float) -> U8:
+def strip(ink: Ink, left: float, right: float, middle: float, height: float, back: F64 | None = None) -> U8:
     """One level row -> uint8 [HEIGHT, W], 0 paper to 255 as dark as the row's own ink; W a multiple of 4.
 
     left, right: of the row's strokes; middle: of its digits, from the top; height: of its digits; all in pixels of
-    `ink`. Nothing is masked: what a threshold takes for paper, a faint stroke, is still there.
+    the row made level; back: float64 [2, 3] from there to `ink`'s pixels, None where they are the same. Nothing is
+    masked: what a threshold takes for paper, a faint stroke, is still there.
     """
-    scale = DIGIT / height
+    pixel = height / DIGIT  # of the strip, in pixels of the row
     wide = width(left, right, height)
-    left -= BESIDE * height
-    top = middle - HEIGHT / 2 / scale
-    x0, y0 = max(0, int(np.floor(left))), max(0, int(np.floor(top)))
-    x1 = min(ink.strength.shape[1], int(np.ceil(left + wide / scale)) + 1)
-    y1 = min(ink.strength.shape[0], int(np.ceil(top + HEIGHT / scale)) + 1)
-    if x1 <= x0 or y1 <= y0:
-        return np.zeros((HEIGHT, wide), np.uint8)
-    part = u8(ink.strength[y0:y1, x0:x1])
-    counts = np.cumsum(cv2.calcHist([part], [0], ink.mask[y0:y1, x0:x1], [256], [0, 256]).ravel())
+    left, top = left - BESIDE * height, middle - HEIGHT / 2 * pixel
+    to_ink = np.array([[pixel, 0, left], [0, pixel, top]])
+    if back is not None:
+        to_ink = back[:, :2] @ to_ink + [[0, 0, back[0, 2]], [0, 0, back[1, 2]]]
+    corners = to_ink @ np.array([[0, wide, 0, wide], [0, 0, HEIGHT, HEIGHT], [1, 1, 1, 1]])
+    x0, y0 = np.maximum(np.floor(corners.min(1)).astype(int), 0).tolist()
+    x1, y1 = (np.ceil(corners.max(1)).astype(int) + 1).tolist()
+    part, mask = u8(ink.strength[y0:y1, x0:x1]), ink.mask[y0:y1, x0:x1]
+    counts = np.cumsum(cv2.calcHist([part], [0], mask, [256], [0, 256]).ravel()) if part.size else np.zeros(1)
     if not counts[-1]:
         return np.zeros((HEIGHT, wide), np.uint8)
     level = max(32.0, float(np.searchsorted(counts, counts[-1] - counts[-1] // 5)))  # a fifth is darker
-    size = 1.0  # of the part, once it is shrunk
-    if scale < 0.6:  # a warp alone would skip pixels
-        part = shrunk(part, scale)
-        size = scale
-    place = np.array([[scale / size, 0, (x0 - left) * scale], [0, scale / size, (y0 - top) * scale]])
-    placed = cv2.warpAffine(part, place, (wide, HEIGHT), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+    to_ink[:, 2] -= x0, y0
+    if pixel > 1 / 0.6:  # a warp alone would skip pixels
+        part = shrunk(part, 1 / pixel)
+        to_ink /= pixel
+    placed = cv2.warpAffine(part, to_ink, (wide, HEIGHT), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
     return u8(cv2.convertScaleAbs(placed, alpha=255 / level))
