@@ -78,7 +78,7 @@ def read(
     paths: Annotated[
         list[str],
         typer.Argument(
-            metavar="PATH",
+            metavar="PATH...",
             help="Pictures, films, folders, quoted patterns as 'scans/*.png', or - for a picture piped in.",
         ),
     ],
