@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
+from edge.imaging import rules
 from edge.imaging.components import find_components
 from edge.imaging.rules import remove_rules
 
@@ -160,3 +161,26 @@ def test_tall_ones_side_by_side_are_no_squared_paper():
     for x in range(200, 1000, 120):
         cv2.line(mask, (x, 200), (x - 10, 480), 255, 9)
     assert (cleaned(mask) == mask).all()
+
+
+def test_only_where_lines_are_is_anything_taken_away(written):
+    page = written("360", 1)
+    digits = mask_of(page)
+    height, width = digits.shape
+    beside = np.zeros((height, 3 * width), np.uint8)
+    beside[:, :width] = digits
+    ruled = cv2.line(beside.copy(), (width + 20, 30), (3 * width - 1, 30), 255, 2)
+    clean = cleaned(ruled)
+    assert (clean[:, : width + 10] == beside[:, : width + 10]).all()
+    assert not clean[:, width + 40 :].any()
+
+
+@pytest.mark.parametrize("slope", [-0.3, -0.05, 0.02, 0.2])
+def test_a_mask_is_moved_back_pixel_for_pixel(slope):
+    mask = np.random.default_rng(0).integers(0, 2, (40, 90), np.uint8) * 255
+    up = np.round(slope * np.arange(90)).astype(int)
+    up -= up.min()
+    most = int(up.max())
+    level = rules._moved(mask, up - most, 40 + most)
+    assert level.sum() == mask.sum()
+    assert (rules._moved(level, most - up, 40) == mask).all()

@@ -1,5 +1,6 @@
 """The strip a sequence model sees: level, of one height, as dark as its own ink."""
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -59,6 +60,22 @@ def test_nothing_is_lost_at_the_pictures_edge():
     seen = strip(tight, 0, 170, 20, 40)
     assert seen.shape == cut(whole, 40).shape
     assert np.abs(seen.astype(float) - cut(whole, 40)).mean() < 5
+
+
+@pytest.mark.parametrize("degrees", [-15, -4, 3, 12])
+@pytest.mark.parametrize("height", [18, 40, 110])
+def test_a_turned_row_gives_the_strip_of_a_level_one(degrees, height):
+    level = bars(height)
+    shape = level.strength.shape[::-1]
+    side = int(np.hypot(*shape)) + 2
+    turn = cv2.getRotationMatrix2D((shape[0] / 2, shape[1] / 2), degrees, 1)
+    turn[:, 2] += (side - shape[0]) / 2, (side - shape[1]) / 2
+    strength, mask = (cv2.warpAffine(plane, turn, (side, side)) for plane in (level.strength, level.mask))
+    place = height, 5 * height + height // 4, 40 + height / 2, height
+    seen = strip(Ink(strength, (mask > 127).astype(np.uint8) * 255), *place, turn)
+    want = strip(level, *place)
+    assert seen.shape == want.shape
+    assert np.corrcoef(seen.ravel(), want.ravel())[0, 1] > 0.95
 
 
 @given(
