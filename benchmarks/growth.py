@@ -3,7 +3,8 @@
     python -m benchmarks.growth [--json FILE]
 
 One core; each size in turns with all others, quartiles. Frames are the bundled photograph at other sizes; rows, and
-digits in rows of twenty, stand on one page of clean paper, so that only their count differs. The slope is that of the
+digits in rows of twenty, stand on clean paper, so that only their count differs; some rows leave more doubt than others
+and cost more, so each count is the mean of several pages. The slope is that of the
 cost over the size, both in logarithms, between the two largest sizes and over all: 1 is linear.
 """
 
@@ -36,6 +37,7 @@ DIGITS = (1, 5, 20, 50, 100, 200, 400)
 TITLES = {"megapixels": "megapixels of a frame", "rows": "rows of six digits", "digits": "digits, in rows of twenty"}
 
 _PAGE = 2300, 1700  # pixels, height and width
+_PAGES = 5  # of each count
 _DIGIT = 34  # pixels of height; forty rows of it fill the page
 _LAYOUT = Layout(clear=0.12, gap=(0.05, 0.25))
 
@@ -47,9 +49,9 @@ def frame(megapixels: float) -> U8:
     return u8(cv2.resize(photo, None, fx=times, fy=times, interpolation=how))
 
 
-def page(counts: list[int]) -> U8:
+def page(counts: list[int], seed: int = 0) -> U8:
     """Paper with a row of so many digits each, top to bottom."""
-    rng = np.random.default_rng(len(counts) + sum(counts))
+    rng = np.random.default_rng([seed, len(counts), sum(counts)])
     paper = np.full(_PAGE, 225, np.uint8)
     pitch = (_PAGE[0] - 100) // 40
     for number, count in enumerate(counts):
@@ -65,27 +67,31 @@ def in_rows(digits: int) -> list[int]:
     return [20] * (digits // 20) + ([digits % 20] if digits % 20 else [])
 
 
-def pictures() -> dict[str, dict[float, U8]]:
+def pictures() -> dict[str, dict[float, list[U8]]]:
+    """What grows, and by how much: the pictures of that size."""
     return {
-        "megapixels": {size: frame(size) for size in MEGAPIXELS},
-        "rows": {count: page([6] * count) for count in ROWS},
-        "digits": {count: page(in_rows(count)) for count in DIGITS},
+        "megapixels": {size: [frame(size)] for size in MEGAPIXELS},
+        "rows": {count: [page([6] * count, seed) for seed in range(_PAGES)] for count in ROWS},
+        "digits": {count: [page(in_rows(count), seed) for seed in range(_PAGES)] for count in DIGITS},
     }
 
 
 def measure(reader: Reader, rounds: int) -> dict[str, Any]:
-    """By what grows: sizes, what was read of each (how many digits), ms (quartiles each), slope over all, and steepest
-    between neighbours.
+    """By what grows: sizes, a picture's digits that were read, its ms (quartiles); slope over all, and
+    between the last two.
     """
     figures = {}
     for what, sizes in pictures().items():
-        calls = {str(size): (lambda image=image: reader.read(image)) for size, image in sizes.items()}
+        calls = {str(size): (lambda images=images: list(map(reader.read, images))) for size, images in sizes.items()}
         times = in_turns(calls, rounds)
-        spread = [quartiles(times[name]) for name in calls]
+        spread = [quartiles(times[str(size)] / len(images)) for size, images in sizes.items()]
         x, y = np.log(list(sizes)), np.log([middle for _, middle, _ in spread])
         figures[what] = {
             "sizes": list(sizes),
-            "digits_read": [sum(len(row.text) for row in reader.read(image)) for image in sizes.values()],
+            "digits_read": [
+                round(sum(len(row.text) for image in images for row in reader.read(image)) / len(images), 1)
+                for images in sizes.values()
+            ],
             "ms": spread,
             "slope": round(float(np.polyfit(x, y, 1)[0]), 2),
             "last_slope": round(float((y[-1] - y[-2]) / (x[-1] - x[-2])), 2),

@@ -170,10 +170,10 @@ def test_growth_is_measured_with_its_slope_and_drawn(accuracy, monkeypatch, tmp_
             time.sleep(image[0, 0, 0] ** 2 / 1000)
             return []
 
-    pages = {size: np.full((1, 1, 3), size, np.uint8) for size in (2, 4, 8)}
+    pages = {size: [np.full((1, 1, 3), size, np.uint8)] * 2 for size in (2, 4, 8)}
     monkeypatch.setattr(growth, "pictures", lambda: {"rows": pages, "digits": pages})
     figures = growth.measure(Squares(), 3)
-    assert figures["rows"]["slope"] == pytest.approx(2, abs=0.4) and figures["rows"]["sizes"] == [2, 4, 8]
+    assert figures["rows"]["slope"] == pytest.approx(2, abs=0.8) and figures["rows"]["sizes"] == [2, 4, 8]
     growth.draw(figures, tmp_path / "growth.png")
     assert Image.open(tmp_path / "growth.png").info["Description"] == growth.said(figures)
 
