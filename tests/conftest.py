@@ -14,11 +14,16 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from training.mnist import Mnist
 
 Digitd = Callable[..., subprocess.CompletedProcess[bytes]]
+
+# A busy machine is slow, and no test of the code's answers is to fail for it.
+settings.register_profile("digitd", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("digitd")
 
 
 @pytest.fixture(scope="session", autouse=True)

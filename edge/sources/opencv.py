@@ -6,6 +6,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "1")  # seconds; read by OpenCV once; ten without it
+# Else OpenCV opens one stream at a time, and a camera that hangs keeps all others out; FFmpeg itself can open several.
+# https://github.com/opencv/opencv/issues/20114
+os.environ.setdefault("OPENCV_FFMPEG_IS_THREAD_SAFE", "1")
 if not os.environ.get("DIGITD_DEBUG"):
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # AV_LOG_QUIET; OPENCV_LOG_LEVEL does not reach FFmpeg
 

@@ -36,7 +36,7 @@ def test_noise_is_nothing_new(sigma):
     assert not any(changes.since_read(paper(seed, sigma)) for seed in range(1, 6))
 
 
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=4)
 @given(light=st.floats(0.9, 1.08), seed=st.integers(0, 99))
 def test_light_that_dims_a_little_is_nothing_new(light, seed):
     assert not changes_after(paper(seed, 3)).since_read(paper(seed + 1, 3, light))

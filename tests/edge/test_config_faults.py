@@ -131,7 +131,7 @@ def test_a_fault_is_one_line_whatever_the_key_is(faults: Callable[..., list[str]
     assert len(faults(camera('"a\\nb\\u001b[31m" = 1'))) == 1
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(data=st.binary(max_size=300) | st.text(max_size=300).map(lambda text: text.encode("utf-8", "surrogatepass")))
 @example(b"\xef\xbb\xbf[cameras.a]\nsource='0'")
 @example(b"cameras = 1\n[[sinks]]\n")
@@ -142,7 +142,7 @@ def test_whatever_a_file_holds_it_loads_or_is_a_configuration_error(
     assert all(len(line) < 2000 for line in faults(data))
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(data=st.data())
 def test_a_good_file_with_errors_in_it_loads_or_is_a_configuration_error(
     faults: Callable[..., list[str]], data: st.DataObject

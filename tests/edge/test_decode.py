@@ -57,7 +57,7 @@ def all_paths(nodes, candidates, at=0):
 
 
 @given(lattices())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_the_reading_is_the_most_probable_of_all_paths(lattice):
     nodes, candidates, log_probs = lattice
     decoded = decode(candidates, log_probs, LABELS, REJECT, HEIGHT)
@@ -104,7 +104,7 @@ def real_rows(draw):
 
 
 @given(real_rows(), st.booleans())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_confidences_are_probabilities_and_nothing_is_guessed(row, with_reject):
     candidates, log_probs = row
     labels, reject = (LABELS, REJECT) if with_reject else (tuple("0123456789x"), None)
@@ -122,7 +122,7 @@ def test_confidences_are_probabilities_and_nothing_is_guessed(row, with_reject):
 
 
 @given(real_rows())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_order_of_candidates_does_not_matter(row):
     candidates, log_probs = row
     order = np.random.default_rng(0).permutation(len(candidates))
@@ -203,7 +203,7 @@ def test_labels_need_not_be_in_order_of_their_digits():
 
 
 @given(lattices(), st.lists(st.text("0123456789", max_size=5), min_size=1, max_size=3), st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_a_text_is_spelt_by_the_best_of_all_paths_as_long_as_it_whatever_else_is_asked(lattice, texts, data):
     nodes, candidates, log_probs = lattice
     k = data.draw(st.integers(0, len(texts) - 1))

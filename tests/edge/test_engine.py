@@ -261,7 +261,7 @@ def sessions() -> dict[str, ort.InferenceSession]:
     return {name: ort.InferenceSession(path, options, ["CPUExecutionProvider"]) for name, path in files.items()}
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.sampled_from(["crops", "strips"]), st.integers(1, 20), st.integers(2, 40), st.integers(0, 2**32))
 def test_answers_in_a_bucket_are_those_without_one(
     sessions: dict[str, ort.InferenceSession], kind: str, count: int, quarter: int, seed: int

@@ -338,7 +338,7 @@ def test_a_promotion_killed_at_any_moment_leaves_a_whole_model_in_use(store, mod
         assert ModelStore(store.folder).entries("digits")[0].problem is None
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(steps=st.lists(st.sampled_from(["promote", "rollback"]), max_size=14))
 def test_any_sequence_of_promotions_and_rollbacks_is_a_stack(steps, model_file, tmp_path_factory, monkeypatch):
     """Opening is left out here, for speed: `examined` is tried above."""

@@ -279,4 +279,4 @@ class Against(RuleBasedStateMachine):
 
 
 TestAgainstAPlainModel = Against.TestCase
-TestAgainstAPlainModel.settings = settings(max_examples=25, stateful_step_count=25, deadline=None)
+TestAgainstAPlainModel.settings = settings(max_examples=25, stateful_step_count=25)

@@ -163,7 +163,7 @@ def array_or_refusal(data: bytes) -> None:
         assert image.flags.c_contiguous
 
 
-QUICK = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+QUICK = settings(max_examples=150, suppress_health_check=list(HealthCheck))
 
 
 @QUICK
@@ -178,7 +178,7 @@ def test_any_bytes_after_a_true_beginning_are_a_picture_or_refused(kind: str, da
     array_or_refusal(KINDS[kind][:16] + data)
 
 
-@settings(max_examples=600, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=600, suppress_health_check=list(HealthCheck))
 @given(
     st.sampled_from(sorted(KINDS)),
     st.lists(st.tuples(st.integers(0), st.integers(1, 255)), max_size=8),

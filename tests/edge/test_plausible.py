@@ -238,7 +238,7 @@ _PARTS = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(_PARTS, st.sampled_from(["1", "12", "0"]))
 def test_a_pattern_that_is_taken_is_quick_for_any_text(pattern, digits):
     try:

@@ -71,6 +71,6 @@ small = arrays.arrays(np.uint8, st.tuples(st.integers(0, 16), st.integers(0, 16)
 @given(st.one_of(doodles(), small))
 @example(np.indices((40, 60)).sum(0).astype(np.uint8) % 2 * 255)
 @example(np.random.default_rng(0).integers(0, 256, (200, 300), np.uint8))
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 def test_any_picture_gives_valid_rows(reader, image):
     assert_valid(reader.read(image), image.shape)

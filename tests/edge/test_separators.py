@@ -37,7 +37,7 @@ MARKS = {
 
 @pytest.mark.parametrize("text", MARKS)
 @given(scale=st.floats(0.3, 4), gap=st.integers(0, 3))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_a_mark_is_told_at_any_size_and_between_any_digits(text, scale, gap):
     digits, strokes = row(4)
     marks = [stroke(x - STEP + STEP * gap, y, w, h) for x, y, w, h in MARKS[text]]

@@ -34,7 +34,7 @@ def joined(path):
 
 
 @given(st.integers(0, 10**6), st.integers(1, 6))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_texts_likelihood_is_the_sum_over_all_paths_that_spell_it(seed, count):
     steps = steps_of(seed, count)
     sums = {}
@@ -47,7 +47,6 @@ def test_a_texts_likelihood_is_the_sum_over_all_paths_that_spell_it(seed, count)
 
 
 @given(st.integers(0, 2**32 - 1), st.lists(st.lists(st.integers(1, 2), max_size=4), min_size=1, max_size=4))
-@settings(deadline=None)
 def test_texts_are_as_likely_together_as_one_by_one(seed, texts):
     steps = steps_of(seed, 6)
     assert log_likelihoods(steps, texts) == pytest.approx([log_likelihood(steps, text) for text in texts])
@@ -70,7 +69,7 @@ def test_a_text_longer_than_the_strip_is_impossible():
 
 
 @given(st.lists(st.integers(0, 10), min_size=1, max_size=60), st.integers(0, 10**6))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_the_best_path_is_what_its_steps_spell_and_says_where(path, seed):
     steps = steps_of(seed, len(path), 11, spread=0.5)
     steps[np.arange(len(path)), path] = 9.0
@@ -111,7 +110,7 @@ def test_a_model_of_single_digits_is_refused(model_file):
 
 
 @given(st.integers(0, 10**6), st.integers(1, 6), st.floats(0.3, 4))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_wide_beam_finds_the_likeliest_text_and_ranks_the_others(seed, count, spread):
     steps = steps_of(seed, count, spread=spread)
     texts = {joined(path) for path in product(range(3), repeat=count)}
@@ -129,7 +128,7 @@ def test_a_strip_of_a_thousand_steps_does_not_underflow():
 
 
 @given(st.integers(0, 10**6), st.integers(1, 7), st.lists(st.integers(1, 2), max_size=4))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_the_alignment_is_the_likeliest_path_of_the_text(seed, count, text):
     steps = steps_of(seed, count)
     paths = [path for path in product(range(3), repeat=count) if joined(path) == tuple(text)]

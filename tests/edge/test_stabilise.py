@@ -193,7 +193,7 @@ def test_lines_of_a_list_that_moves_by_a_line_are_not_taken_for_each_other(stabi
     assert said(events) == [(2, "4071"), (2, "2236"), (2, "5580")]
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.integers(0, 10_000))
 def test_rows_before_a_camera_in_a_hand_are_reported_once_each(seed):
     random_ = random.Random(seed)
@@ -311,7 +311,7 @@ _LOOKS = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(_LOOKS, st.integers(1, 3))
 def test_whatever_is_seen_events_make_sense_and_come_the_same_again(looks, agree):
     config = StabiliserConfig(agree=agree)
@@ -342,7 +342,6 @@ def test_a_busy_picture_is_followed_within_bounds_and_its_rows_stay_known(stabil
     assert len(stabiliser._tracks) <= MOST
 
 
-@settings(deadline=None)
 @given(st.integers(0, 5), st.integers(0, 5), st.integers(0, 10_000))
 def test_assignment_is_the_cheapest_of_all(n, m, seed):
     rng = np.random.default_rng(seed)

@@ -31,7 +31,7 @@ _values = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.dictionaries(st.text(max_size=8), _values | st.dictionaries(st.text(max_size=5), _values, max_size=3)))
 def test_what_is_written_as_toml_is_read_back_the_same(document: dict[str, Any]) -> None:
     assert tomllib.loads(dumps(document)) == document

@@ -17,7 +17,7 @@ def digit(label=2, seed=0, height=28):
 
 
 @given(st.integers(0, 9), st.integers(0, 10**6), st.sampled_from([20, 28, 48, 90]))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_a_clear_digit_is_never_lost(label, seed, height):
     ink = digit(label, seed % 50, height)
     out = Augmentation()(ink, np.random.default_rng(seed))

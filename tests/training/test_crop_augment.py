@@ -68,7 +68,7 @@ def test_without_a_range_the_very_same_crops_come_back():
 
 
 @given(ranges, st.integers(0, 10**6), st.sampled_from([16, 28, 45]), st.booleans())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_seed_decides_all_and_crops_handed_in_stay(asked, seed, side, coloured):
     shape = (4, side, side, 3) if coloured else (4, side, side)
     crops = torch.from_numpy(np.random.default_rng(seed).integers(0, 256, shape, np.uint8))
@@ -81,7 +81,7 @@ def test_a_seed_decides_all_and_crops_handed_in_stay(asked, seed, side, coloured
 
 
 @given(ranges, st.integers(0, 10**6))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_colours_move_together(asked, seed):
     asked = {**asked, "noise": 0.0}
     coloured = augmented(digits()[..., None].expand(-1, -1, -1, 3), seed, **asked)
@@ -90,7 +90,7 @@ def test_colours_move_together(asked, seed):
 
 
 @given(st.integers(0, 10**6))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_a_clear_digit_is_never_lost(seed):
     gentle = {name: most / 2 for name, most in STRONG.items()}
     out = augmented(digits(), seed, **{**gentle, "erasing": 0.0, "brightness": 0.0, "noise": 0.0})
@@ -168,7 +168,7 @@ def test_more_than_a_pixel_is_taken_in_steps():
 
 
 @given(st.integers(0, 10**6), st.sampled_from([1.0, 2.0, 4.0]))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_the_finest_stroke_is_still_there_whatever_the_pen(seed, thickness):
     fine = torch.zeros(8, 28, 28, dtype=torch.uint8)
     fine[:4, 4:24, 14] = 200

@@ -32,7 +32,7 @@ def near(value):
 
 
 @given(batches(), st.sampled_from([0.0, 0.1, 0.5, 1.0]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_cross_entropy_is_torchs_own_of_the_scores_and_so_are_its_gradients(batch, smoothing):
     scores, labels, weights = batch
     ours, theirs = scores.clone().requires_grad_(), scores.clone().requires_grad_()
@@ -45,7 +45,7 @@ def test_cross_entropy_is_torchs_own_of_the_scores_and_so_are_its_gradients(batc
 
 
 @given(batches(), st.floats(0, 3), st.booleans())
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_margin_is_what_others_lack_of_their_distance(batch, distance, all_others):
     scores, labels, weights = batch
     log_probs = functional.log_softmax(scores, 1)
@@ -67,7 +67,7 @@ def test_a_label_that_leads_by_the_margin_costs_nothing_and_one_that_does_not_is
 
 
 @given(batches(), st.sampled_from([0.0, 0.1]), st.booleans())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_hybrid_is_cross_entropy_and_a_tenth_of_the_margin(batch, smoothing, all_others):
     scores, labels, weights = batch
     log_probs = functional.log_softmax(scores, 1)
@@ -77,7 +77,7 @@ def test_hybrid_is_cross_entropy_and_a_tenth_of_the_margin(batch, smoothing, all
 
 
 @given(batches(), st.floats(0.5, 8), st.floats(0, 1))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_distillation_is_the_divergence_at_the_temperature_and_the_labels(batch, temperature, share):
     scores, labels, weights = batch
     teacher_scores = scores.flip(1) * 0.7 + 0.3
@@ -93,7 +93,7 @@ def test_distillation_is_the_divergence_at_the_temperature_and_the_labels(batch,
 
 
 @given(batches())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_a_student_like_its_teacher_has_nothing_more_to_learn_of_it(batch):
     scores, labels, _ = batch
     student, teacher = (functional.log_softmax(scores, 1).requires_grad_() for _ in range(2))

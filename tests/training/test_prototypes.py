@@ -22,7 +22,7 @@ def by_distance(samples, embeddings):
 
 
 @ways_examples_numbers
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_the_layer_gives_the_softmax_over_distances(ways, examples, numbers, seed):
     embeddings, samples = drawn(ways, examples, numbers, seed=seed), drawn(7, numbers, seed=seed + 1)
     with torch.no_grad():
@@ -31,7 +31,7 @@ def test_the_layer_gives_the_softmax_over_distances(ways, examples, numbers, see
 
 
 @ways_examples_numbers
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_a_class_added_is_as_if_it_had_been_there_from_the_start(ways, examples, numbers, seed):
     embeddings = drawn(ways, examples, numbers, seed=seed)
     before = prototype_head(embeddings[:-1])
@@ -43,7 +43,7 @@ def test_a_class_added_is_as_if_it_had_been_there_from_the_start(ways, examples,
 
 
 @ways_examples_numbers
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_an_episode_costs_what_its_queries_distances_say(ways, examples, numbers, seed):
     support, queries = drawn(ways, examples, numbers, seed=seed), drawn(ways, 3, numbers, seed=seed + 1)
     loss, accuracy = prototypical_loss(support, queries)

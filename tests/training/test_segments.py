@@ -28,7 +28,7 @@ def kept_and_foreign(ink, own, other):
 
 
 @given(st.integers(0, 10**6), st.integers(0, 20), st.sampled_from([5, 30]))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_part_called_the_digit_is_nearly_all_of_it_and_nothing_else(seed, overlap, width):
     shown = pair(min(overlap, width), width=width)
     ink, is_left, is_digit = part(shown, np.random.default_rng(seed))
@@ -67,7 +67,7 @@ def test_a_part_with_a_joining_stroke_on_it_is_not_called_the_digit():
 
 
 @given(st.integers(0, 10**6), st.integers(4, 40), st.integers(20, 60))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_neighbours_keep_all_their_ink_and_their_sides(seed, width, height):
     left, right = bar(width, height), bar(30, 44)
     made = touching(left, right, np.random.default_rng(seed))

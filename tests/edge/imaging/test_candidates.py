@@ -30,7 +30,7 @@ def placed(piece, strength):
 
 
 @given(seed=st.integers(0, 10**6), slant=st.floats(-0.7, 0.7), height=st.floats(20, 80), w=st.integers(20, 260))
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 def test_pieces_part_a_strokes_ink_without_loss_or_overlap(seed, slant, height, w):
     strength = scrawl(seed, w)
     stroke = max(find_components(strength), key=lambda c: c.w)
@@ -44,7 +44,7 @@ def test_pieces_part_a_strokes_ink_without_loss_or_overlap(seed, slant, height, 
 
 
 @given(seed=st.integers(0, 10**6), height=st.floats(20, 80))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_pieces_come_left_to_right(seed, height):
     strength = scrawl(seed)
     stroke = max(find_components(strength), key=lambda c: c.w)
@@ -106,7 +106,7 @@ def rows(draw):
 
 
 @given(rows())
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_every_way_through_the_lattice_covers_all_pieces_once(row):
     strokes, height = row
     pieces = [piece for stroke in strokes for piece in stroke]
@@ -122,7 +122,7 @@ def test_every_way_through_the_lattice_covers_all_pieces_once(row):
 
 
 @given(rows())
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_each_whole_stroke_is_a_candidate_and_known_as_one(row):
     strokes, height = row
     ends = np.cumsum([0, *(len(stroke) for stroke in strokes)]).tolist()

@@ -9,7 +9,7 @@ from edge.imaging.components import cut_out, find_components, shape_of, union
 
 
 @given(st.sets(st.tuples(st.integers(0, 5), st.integers(0, 3)), min_size=1, max_size=12), st.integers(0, 10**6))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_each_stroke_is_found_once_with_its_box(cells, seed):
     rng = np.random.default_rng(seed)
     mask = np.zeros((4 * 30, 6 * 30), np.uint8)
@@ -94,7 +94,7 @@ def test_ink_is_cut_out_as_strong_as_it_is():
 
 
 @given(st.integers(0, 10**6))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_all_strokes_together_are_the_whole_ink(seed):
     rng = np.random.default_rng(seed)
     mask = (cv2.GaussianBlur(rng.normal(0, 1, (60, 90)), (0, 0), 2.5) > 0.08).astype(np.uint8) * 255

@@ -137,7 +137,7 @@ def pictures():
 @example(np.zeros((12, 12), np.uint8))
 @example(np.full((12, 400), 255, np.uint8))
 @example(np.zeros((900, 12), np.uint8))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_any_picture_has_a_mask_of_its_size_and_no_number_goes_wrong(image):
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -32,7 +32,7 @@ def centre_of_mass(crop):
 
 
 @given(inks())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_the_longest_side_becomes_20_pixels_and_the_shape_is_kept(ink):
     crop = normalise(ink)
     assert crop.shape == (28, 28) and crop.dtype == np.uint8 and crop.max() == 255
@@ -44,7 +44,7 @@ def test_the_longest_side_becomes_20_pixels_and_the_shape_is_kept(ink):
 
 
 @given(inks())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_the_centre_of_mass_lies_in_the_middle_where_there_is_room(ink):
     crop = normalise(ink)
     x, y, w, h = cv2.boundingRect(crop)
@@ -69,14 +69,14 @@ def test_ink_whose_weight_lies_at_one_end_stays_inside_the_crop():
 
 
 @given(inks(), st.tuples(*[st.integers(0, 30)] * 4))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_paper_round_the_ink_does_not_matter(ink, sides):
     top, bottom, left, right = sides
     assert (normalise(np.pad(ink, ((top, bottom), (left, right)))) == normalise(ink)).all()
 
 
 @given(inks(least=24), st.sampled_from([2, 4]))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_the_size_of_the_ink_does_not_matter(ink, times):
     assume(max(ink.shape) >= 20)  # smaller ones are enlarged, smoothly, where the blocks of `kron` are not
     larger = np.kron(ink, np.ones((times, times), np.uint8))
@@ -90,7 +90,7 @@ def test_the_size_of_the_ink_does_not_matter(ink, times):
 
 
 @given(inks(least=20, pen=0.1), st.integers(90, 254))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_pale_ink_gives_the_crop_of_full_ink(ink, strength):
     pale = (ink > 0).astype(np.uint8) * np.uint8(strength)
     full, faint = normalise(ink).astype(int), normalise(pale).astype(int)

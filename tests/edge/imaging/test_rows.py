@@ -55,7 +55,7 @@ def test_rows_on_one_sheet_are_not_mixed_and_come_top_to_bottom(seed, gap, writt
 
 
 @given(st.lists(st.integers(1, 7), min_size=1, max_size=4), st.integers(0, 10**6))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_blocks_in_lines_come_out_as_those_lines(counts, seed):
     rng = np.random.default_rng(seed)
     ink = np.zeros((100 * len(counts) + 40, 450), np.uint8)
@@ -101,7 +101,7 @@ def test_a_level_row_is_left_as_it_is(seed, written):
 
 
 @given(st.integers(1, 6), st.integers(0, 10**6))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_speck_joins_no_row_as_a_digit(size, seed):
     rng = np.random.default_rng(seed)
     ink = np.zeros((140, 420), np.uint8)

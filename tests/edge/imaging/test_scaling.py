@@ -2,7 +2,7 @@
 
 import cv2
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.imaging.scaling import halved, halvings, shrunk
@@ -13,7 +13,6 @@ PLANES = st.tuples(st.integers(1, 90), st.integers(1, 90), st.integers(0, 1000))
 
 
 @given(PLANES, st.integers(0, 4))
-@settings(deadline=None)
 def test_a_half_is_the_mean_of_each_four_pixels(plane, times):
     if min(plane.shape) >> times == 0:
         return
@@ -25,7 +24,6 @@ def test_a_half_is_the_mean_of_each_four_pixels(plane, times):
 
 
 @given(PLANES, st.floats(0.01, 0.99))
-@settings(deadline=None)
 def test_any_plane_shrinks_to_a_pixel_at_least(plane, scale):
     small = shrunk(plane, scale)
     assert small.dtype == np.uint8 and min(small.shape) >= 1

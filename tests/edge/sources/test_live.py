@@ -86,7 +86,7 @@ def test_a_path_that_cannot_be_looked_at_is_one_line_that_names_it() -> None:
         open_source("desk", CameraConfig(source=name))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.sampled_from(["rtsp", "http", "https"]), WORDS, WORDS, st.sampled_from(["", "/", "/cam", "/a/b.mjpg"]))
 def test_neither_user_nor_password_are_shown_wherever_they_stand(scheme: str, user: str, word: str, path: str) -> None:
     hidden = f"{user}x:{word}y%40z"

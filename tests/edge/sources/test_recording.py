@@ -36,7 +36,7 @@ def replayed(path: Path) -> Iterator[Taken]:
         source.close()
 
 
-@settings(deadline=None, max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     st.integers(12, 131),
     st.integers(12, 101),

@@ -37,7 +37,7 @@ def quads(draw: st.DrawFn) -> tuple[tuple[float, float], ...]:
     return tuple((x + draw(stray), y + draw(stray)) for x, y in upright)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(regions)
 def test_a_region_is_cut_out_as_it_is_and_its_points_lead_back(region: tuple[int, int, int, int]) -> None:
     x, y, width, height = region
@@ -47,7 +47,7 @@ def test_a_region_is_cut_out_as_it_is_and_its_points_lead_back(region: tuple[int
     assert view.outward(np.array([[0.0, 0], [width, height]])).tolist() == [[x, y], [x + width, y + height]]
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(regions)
 def test_upright_corners_show_the_same_as_the_region_between_them(region: tuple[int, int, int, int]) -> None:
     x, y, width, height = region
@@ -57,7 +57,7 @@ def test_upright_corners_show_the_same_as_the_region_between_them(region: tuple[
     assert seen.shape == cut.shape and int(cv2.absdiff(seen, cut).max()) <= 1
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(quads(), st.sampled_from([0.5, 1, 1.5, 2]))
 def test_the_corners_of_what_is_looked_at_are_the_corners_in_the_picture(
     corners: tuple[tuple[float, float], ...], scale: float
@@ -72,7 +72,7 @@ def test_the_corners_of_what_is_looked_at_are_the_corners_in_the_picture(
     assert view.scale == pytest.approx(scale)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(quads(), st.floats(0.1, 0.9), st.floats(0.1, 0.9))
 def test_what_is_seen_at_a_point_is_what_the_picture_shows_where_it_leads_back_to(
     corners: tuple[tuple[float, float], ...], across: float, down: float

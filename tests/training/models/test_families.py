@@ -33,7 +33,7 @@ def crops(count, size=28, channels=1, seed=0):
 
 @every_family
 @given(st.integers(16, 64), st.sampled_from([1, 3]), st.integers(2, 40), st.integers(1, 3))
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 def test_crops_of_any_size_channels_and_classes_give_log_probabilities(family, size, channels, classes, count):
     network = small(family, classes, size, channels).eval()
     with torch.no_grad():

@@ -12,7 +12,7 @@ from tests.training.own_pictures.pictures import DIGITS, made, one_line
 from training.own_pictures import Crops, Origin, split
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     st.lists(st.integers(2, 30), min_size=1, max_size=10),
     st.integers(1, 3),

@@ -45,7 +45,7 @@ def nearest(ink_a, ink_b):
     height=st.integers(30, 110),
     clear=st.floats(0.08, 0.3),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_neighbours_keep_clear_of_each_other_on_the_ink(text, seed, height, clear):
     rng = np.random.default_rng(seed)
     row = write_row(text, Blocks(), height, rng, Layout(clear=clear, gap=(0, 0), gap_jitter=0.05))

@@ -104,7 +104,7 @@ def test_a_long_row_of_large_digits_still_fits_the_photograph():
     x=st.integers(20, 340),
     y=st.integers(20, 190),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_pose_moves_points_as_it_moves_pixels(angle, tilt, seed, x, y):
     pose = camera.sheet_pose((400, 240), (640, 480), (320, 240), angle, tilt, np.random.default_rng(seed))
     sheet = np.zeros((240, 400, 3), np.uint8)
@@ -115,7 +115,7 @@ def test_a_pose_moves_points_as_it_moves_pixels(angle, tilt, seed, x, y):
 
 
 @given(angle=st.floats(-20, 20), seed=st.integers(0, 500))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_turned_ink_stays_within_its_truth(angle, seed):
     rng = np.random.default_rng(seed)
     row = write_row("407", StrokeSource().writer(rng), 60, rng)

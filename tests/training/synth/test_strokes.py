@@ -99,7 +99,7 @@ def test_every_mark_is_ink(kind):
 
 
 @given(count=st.integers(2, 12), steps=st.integers(1, 9), roundness=st.floats(0, 1), data=st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_spline_passes_its_points_and_moves_with_them(count, steps, roundness, data):
     corners = tuple(sorted(data.draw(st.sets(st.integers(0, count - 1)))))
     matrix = spline.basis(count, corners, steps, roundness)
