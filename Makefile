@@ -22,7 +22,7 @@ PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test format train export evaluate calibrate bench-accuracy bench-speed bench-live bench-engine bench-gpu bench-shaky bench-finetune bench-fewshot reproduce samples docs pictures clean distclean
+.PHONY: help demo test format fonts train export evaluate calibrate bench-accuracy bench-speed bench-live bench-engine bench-gpu bench-shaky bench-finetune bench-fewshot reproduce samples docs pictures clean distclean
 
 help: ## List what make can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -55,6 +55,9 @@ evaluate: $(VENV)/.dev ## Accuracy of the shipped model on MNIST's test set
 
 calibrate: $(VENV)/.dev ## Fit how sure a row is, after a change of a model: prints what to put into edge/
 	$(BIN)/python -m training.confidence $(DATA)
+
+fonts: $(VENV)/.dev ## Fetch the free fonts that row models learn from, by npm (runs/fonts/)
+	$(BIN)/python -m training.fetch_fonts runs/fonts
 
 bench-accuracy: $(VENV)/.dev ## Share of number strings read exactly, kind by kind (benchmarks/accuracy.json)
 	$(BIN)/python -m benchmarks.accuracy $(DATA) $(WITH_MODEL) $(if $(PEERS),--peers) \

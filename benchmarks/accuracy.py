@@ -39,7 +39,7 @@ from training.synth.sources import DigitSource, MnistSource, StrokeSource
 
 # What two others reach on held-out pictures of the same kinds, the way tutorials do it (one global threshold, one
 # contour a digit) and PP-OCRv6 by RapidOCR 3.10; and what is to be reached. For sheets those were photographs of A4
-# sheets, for displays those of meters, clocks and price tags.
+# sheets, for years pages of real parish registers, for displays photographs of meters, clocks and price tags.
 KINDS = {
     "separated": ("separated digits, flat scan", 0.79, 0.93, 0.985),
     "photo": ("photographs, 1280x720", 0.17, 0.94, 0.98),
@@ -47,6 +47,7 @@ KINDS = {
     "touching": ("half of the neighbours touch", 0.05, 0.59, 0.88),
     "crowd": ("a second row and scribbles beside", 0.00, 0.88, 0.97),
     "sheets": ("long rows on sheets, 8 to 18 digits", 0.22, 0.92, 0.97),
+    "years": ("years in old registers", 0.02, 0.87, 0.93),
     "displays": ("displays of seven segments", 0.05, 0.78, 0.90),
     "cheques": ("real cheque amounts, ORAND-CAR-2014 A", 0.07, 0.80, 0.95),
 }

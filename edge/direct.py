@@ -22,7 +22,7 @@ generated ones by held-out writers, 0.9 read as many rows rightly as 0.95, in fo
 """
 
 SURE_AGAIN = 0.7
-"""Likewise after a second look, as the geometric mean of both."""
+"""Likewise after other looks, as the geometric mean of all."""
 
 _TALL = 0.75  # of the row's height: what is a digit, or a letter, or ink of another kind, but no mark
 _BESIDE = 0.35  # of the row's height: a stroke this near to a digit's middle is part of it, one further off a mark
@@ -30,7 +30,7 @@ _LEAST = 0.5  # of the same: what a digit is wide at least where no stroke is it
 
 # Logistic regression: 1; log-odds of the text; whether it is one digit. The first two by `python -m training.confidence
 # --longest`, the last without `--longest`, since digits on their own are hardly ever the longest row.
-CALIBRATION = (0.702, 0.826, -2.209)
+CALIBRATION = (1.113, 0.793, -2.209)
 
 
 def read_off(

@@ -10,7 +10,7 @@ from edge.row import UNREADABLE
 from edge.text import printable
 
 KEY = "digitd"
-Precision = Literal["float32", "float16", "int8"]
+Precision = Literal["float32", "packed", "float16", "int8"]
 REJECT = "reject"
 """The label of what is no digit: pieces, pairs, punctuation, letters, lines."""
 LONGEST_LABEL = 32
@@ -44,7 +44,8 @@ class ModelCard:
     preprocessing: the version of `edge.imaging.normalise` the model was trained behind.
     temperature: log-probabilities divided by it and normalised again are calibrated probabilities.
     accuracies: name of a test -> share right, in [0, 1].
-    precision: of weights and arithmetic; files of before there were others do not name theirs.
+    precision: of weights and arithmetic, `packed` being float32 of weights kept in float16;
+    files of before there were others do not name theirs.
     alone: whether rows are read by its digits alone: it was taught a hand that the row model does not know.
     attacked: by how pictures were changed on purpose to mislead the network -> share right, in [0, 1].
     ablation: what each source of samples brings, where that was measured.

@@ -52,6 +52,11 @@ def missing(name: str) -> str | None:
     return None
 
 
+def is_cpu(name: str) -> bool:
+    """Whether that provider, or what `auto` would take here, is the CPU."""
+    return name == CPU or (name == AUTO and missing(CUDA) is not None)
+
+
 def stack(name: str, model: bytes, threads: int) -> list[tuple[str, dict[str, str]]]:
     """What to ask ONNX Runtime for: the provider, those that take what it leaves, and how each is to run.
 

@@ -16,7 +16,7 @@ from export.kinds import Kind
 
 LARGEST = 1_500_000  # bytes of a model file
 FARTHEST = 1e-3  # log-probabilities of a float32 file and the network; sums in another order differ by 1e-5
-DROPS: dict[Precision, float] = {"float32": 0.0, "float16": 1e-4, "int8": 2e-4}
+DROPS: dict[Precision, float] = {"float32": 0.0, "packed": 1e-4, "float16": 1e-4, "int8": 2e-4}
 """By precision, how much smaller the share of samples read rightly may be than the network's."""
 
 OLDEST_RUNTIME = "1.24"

@@ -18,11 +18,11 @@ from export.card import markdown
 from export.gates import Gate, Refused
 from export.kinds import Digits, Kind, Samples, kind_of
 from export.program import card_of, onnx_program, still, with_card
-from export.quantisation import WAYS, Try, best, halved, quantised
+from export.quantisation import WAYS, Try, best, halved, packed, quantised
 from export.reference import Reference, measured
 from export.writing import put
 
-SUFFIX: dict[Precision, str] = {"float32": "", "float16": ".fp16", "int8": ".int8"}
+SUFFIX: dict[Precision, str] = {"float32": "", "packed": ".packed", "float16": ".fp16", "int8": ".int8"}
 
 _PUT_ASIDE = 4
 """Of so many batches to calibrate on one is put aside, to choose by how ranges are found."""
@@ -54,7 +54,8 @@ def export_network(
     precisions: Sequence[Precision] = ("float32",),
     source: str = "the network",
 ) -> tuple[Exported, ...]:
-    """Write `out` as float32, beside it NAME.fp16.onnx and NAME.int8.onnx where asked for, and each one's card as .md.
+    """Write `out` as float32, beside it NAME.packed.onnx, NAME.fp16.onnx and NAME.int8.onnx where asked for, and each
+    one's card as .md.
 
     card: `precision`, `parameters` and the shares right of `tests` are put in here.
     tests: by name, what each file and the network must read alike: (inputs, what is right), as `kinds.Samples` says.
@@ -89,6 +90,8 @@ def converted(
     """float32 models, exported twice, in another precision. The models given are not changed."""
     if precision == "float32":
         return Made(model, again)
+    if precision == "packed":
+        return Made(packed(model), packed(again))
     if precision == "float16":
         return Made(halved(model), halved(again))
     batches = kind.batches(calibration)

@@ -13,6 +13,7 @@ from edge.errors import ConfigError
 from edge.model_card import Data
 from training import dataset, row_dataset
 from training.models import Classifier, RowNet, build
+from training.models.rows import DEEPER
 from training.pruning import fits, prune
 from training.recipe import Recipe, RowRecipe
 
@@ -34,7 +35,7 @@ Network = Classifier | RowNet
 def row_net_of(recipe: RowRecipe) -> RowNet:
     """The recipe's network, untrained, its first weights drawn by the recipe's seed."""
     torch.manual_seed(recipe.seed)
-    return RowNet(len(row_dataset.LABELS), recipe.width)
+    return RowNet(len(row_dataset.LABELS), recipe.width, deeper=recipe.deeper)
 
 
 def classifier_of(recipe: Recipe, labels: tuple[str, ...]) -> Classifier:
@@ -120,7 +121,9 @@ def begin_with(network: nn.Module, start: Path | None) -> None:
     try:
         if type(begun) is not type(network):
             raise RuntimeError
-        network.load_state_dict(begun.state_dict())
+        missing, unknown = network.load_state_dict(begun.state_dict(), strict=False)
+        if unknown or not all(isinstance(network, RowNet) and name.startswith(DEEPER) for name in missing):
+            raise RuntimeError
     except RuntimeError:
         raise ConfigError(
             f"{start}: weights of {recipe.name}, a network of another kind or width; --start wants one as this recipe's"

@@ -28,7 +28,8 @@ def train(
     start: Annotated[
         Path | None,
         typer.Option(
-            help="Checkpoint whose weights to begin with, of the same kind; a wider digitcnn is pruned.",
+            help="Checkpoint whose weights to begin with, of the same kind; a wider digitcnn is pruned. "
+            "Of rows, a model file, too.",
             show_default=False,
         ),
     ] = None,

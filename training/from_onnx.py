@@ -1,7 +1,9 @@
 """A model file's network, to be trained further: what `digitd export` wrote needs no checkpoint."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
 import onnx
 import torch
 from onnx import numpy_helper
@@ -11,34 +13,68 @@ from edge.engine import EngineConfig
 from edge.errors import ConfigError
 from edge.model_card import ModelCard
 from edge.recogniser import Recogniser
+from edge.sequence import RowModel
 from training.models import DigitNet
 from training.models.blocks import ConvBlock
+from training.models.rows import DEEPER, RowNet
+
+PACKED = ".half"
+"""What `export.quantisation.packed` adds to the names of the weights that it keeps in float16."""
 
 
 def digit_net(path: Path) -> tuple[DigitNet, ModelCard]:
-    """The shipped family's network of single digits, and the file's card. Raises ModelError, ConfigError.
-
-    The exporter folds batch normalisation into the convolutions; here each gets one back that adds what was folded
-    and scales by nothing, so that the network says what the file says.
-    """
+    """The shipped family's network of single digits, and the file's card. Raises ModelError, ConfigError."""
     card = Recogniser(path, EngineConfig("cpu")).card
-    weights = {
-        value.name: torch.from_numpy(numpy_helper.to_array(value).copy()) for value in onnx.load(path).graph.initializer
-    }
+    weights = _weights(path)
     try:
         network = DigitNet(len(card.labels), width=weights["features.1.0.weight"].shape[0])
-        with torch.no_grad():
-            for name, block in network.named_modules():
-                if isinstance(block, ConvBlock):
-                    _unfold(block, weights[f"{name}.0.weight"], weights[f"{name}.0.weight_bias"])
-            network.head.weight.copy_(weights["head.weight"])
-            network.head.bias.copy_(weights["head.bias"])
+        _fill(network, weights)
     except (KeyError, RuntimeError):
-        raise ConfigError(
-            f"{path}: not the shipped family's network in float32, or of a size it does not have; "
-            "take such a file, or the checkpoint (.pt) it was exported from"
-        ) from None
+        raise _of_another_kind(path) from None
     return network.eval(), card
+
+
+def row_net(path: Path, batches: Iterable[Tensor]) -> RowNet:
+    """The network of whole rows. Raises ModelError, ConfigError.
+
+    batches: uint8 [N, 32, W] each, as it will be trained on: in training, batch normalisation measures each batch
+    anew, so each is set to what it measures now, and the network says what it said.
+    """
+    labels, weights = RowModel(path, EngineConfig("cpu")).labels, _weights(path)
+    try:
+        deeper = len({name.split(".")[1] for name in weights if name.startswith(DEEPER)})
+        network = RowNet(len(labels), width=weights["features.1.0.weight"].shape[0], deeper=deeper)
+        _fill(network, weights)
+    except (KeyError, RuntimeError):
+        raise _of_another_kind(path) from None
+    _normalise(network.eval(), batches)
+    return network
+
+
+def _weights(path: Path) -> dict[str, Tensor]:
+    """By their names, packed ones' too, in float32."""
+    values = onnx.load(path).graph.initializer
+    arrays = {value.name.removesuffix(PACKED): numpy_helper.to_array(value) for value in values}
+    return {name: torch.from_numpy(array.astype(np.float32)) for name, array in arrays.items()}
+
+
+def _of_another_kind(path: Path) -> ConfigError:
+    return ConfigError(
+        f"{path}: not the shipped family's network in float32, or of a size it does not have; "
+        "take such a file, or the checkpoint (.pt) it was exported from"
+    )
+
+
+@torch.no_grad()
+def _fill(network: DigitNet | RowNet, weights: dict[str, Tensor]) -> None:
+    """The exporter folds batch normalisation into the convolutions; here each gets one back that adds what was folded
+    and scales by nothing, so that the network says what the file says.
+    """
+    for name, block in network.named_modules():
+        if isinstance(block, ConvBlock):
+            _unfold(block, weights[f"{name}.0.weight"], weights[f"{name}.0.weight_bias"])
+    network.head.weight.copy_(weights["head.weight"])
+    network.head.bias.copy_(weights["head.bias"])
 
 
 def _unfold(block: ConvBlock, weight: Tensor, bias: Tensor) -> None:
@@ -49,3 +85,29 @@ def _unfold(block: ConvBlock, weight: Tensor, bias: Tensor) -> None:
     norm.running_var.fill_(1 - norm.eps)
     norm.weight.fill_(1)
     norm.bias.copy_(bias)
+
+
+@torch.no_grad()
+def _normalise(network: nn.Module, batches: Iterable[Tensor]) -> None:
+    """Have each normalisation divide by the spread of what it gets over `batches`, and multiply by it again."""
+    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+    sums = {norm: torch.zeros(3, norm.num_features, dtype=torch.float64) for norm in norms}
+
+    def measure(norm: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        assert isinstance(norm, nn.BatchNorm2d)
+        values = inputs[0].double().transpose(0, 1).flatten(1)
+        sums[norm] += torch.stack([torch.full((len(values),), values.shape[1]), values.sum(1), (values**2).sum(1)])
+
+    hooks = [norm.register_forward_pre_hook(measure) for norm in norms]
+    for batch in batches:
+        network(batch)
+    for hook in hooks:
+        hook.remove()
+    for norm, (count, total, squares) in sums.items():
+        assert norm.running_mean is not None and norm.running_var is not None
+        mean = total / count
+        spread = (squares / count - mean**2).clamp_min(1e-8)
+        norm.running_mean.copy_(mean)
+        norm.running_var.copy_(spread)
+        norm.weight.copy_((spread + norm.eps).sqrt())
+        norm.bias += mean

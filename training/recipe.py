@@ -217,7 +217,7 @@ class Recipe(_Part):
 class Writers(_Part):
     """Shares of the rows that each kind of writer writes."""
 
-    later = frozenset({"cells", "displays"})
+    later = frozenset({"cells", "displays", "handwriting"})
 
     mnist: Share = 0.45
     hands: Share = 0.17
@@ -227,12 +227,14 @@ class Writers(_Part):
     """Photographed digits: of sudokus, LCD displays, meters."""
     displays: Share = 0.0
     """Drawn displays of seven segments."""
+    handwriting: Share = 0.0
+    """Fonts made of people's hands."""
 
 
 class RowRecipe(_Part):
     """Of a network of whole rows."""
 
-    later = frozenset({"patience", "keep_every"})
+    later = frozenset({"patience", "keep_every", "handwriting", "deeper"})
 
     reads: Literal["rows"]
     name: Name
@@ -250,7 +252,11 @@ class RowRecipe(_Part):
     """How many writers of the stroke model there are."""
     fonts: tuple[Path, ...] = (Path("/usr/share/fonts"),)
     """Folders of TrueType and OpenType fonts."""
+    handwriting: tuple[Path, ...] = ()
+    """Folders of such fonts made of people's hands; `make fonts` fetches some."""
     width: Count = 32
+    deeper: Some = 0
+    """Residual blocks more than it had at first; it may start from a network that has fewer."""
     optimiser: Optimiser = Optimiser(rate=2e-3, decay=0.02, warm_up=0.06, average=0.999)
     patience: Count | None = None
     keep_every: Count | None = None

@@ -2,7 +2,7 @@
 
 import hashlib
 import multiprocessing
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
@@ -15,6 +15,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from edge.arrays import U8, u8
+from edge.errors import ConfigError
 from edge.imaging.strip import HEIGHT
 from edge.model_card import Data
 from edge.sequence import BLANK, STEP
@@ -52,9 +53,8 @@ def bank(recipe: RowRecipe, data_dir: Path | None, held_out: bool) -> tuple[Bank
     ]
     seen = cells.split(cells.load(data_dir) if recipe.writers.cells else [], recipe.validation, recipe.split)[held_out]
     rng = np.random.default_rng([_INKS, held_out, 0, recipe.seed])
-    fonts = banks.of_fonts(recipe.fonts) if recipe.writers.fonts else []
-    others = np.random.default_rng(_FONTS).random(len(fonts)) < recipe.validation
-    fonts = [font for font, other in zip(fonts, others, strict=True) if other == held_out]
+    fonts = _of_fonts(recipe, recipe.fonts, held_out) if recipe.writers.fonts else []
+    letterers = _of_fonts(recipe, recipe.handwriting, held_out, printed=False) if recipe.writers.handwriting else []
     count = round(recipe.hands * (recipe.validation if held_out else 1))
     by_writer, by_set = banks.of_mnist(digits), banks.of_hands(foreign)
     strokes, marks = banks.of_strokes(count, rng), banks.of_marks(_MARKS, rng)
@@ -71,6 +71,7 @@ def bank(recipe: RowRecipe, data_dir: Path | None, held_out: bool) -> tuple[Bank
             (recipe.writers.fonts, fonts),
             (recipe.writers.cells, banks.of_cells(seen, fonts, [*by_writer, *by_set])),
             (recipe.writers.displays, banks.of_displays(displays, rng)),
+            (recipe.writers.handwriting, letterers),
         ),
         marks,
     )
@@ -81,10 +82,20 @@ def bank(recipe: RowRecipe, data_dir: Path | None, held_out: bool) -> tuple[Bank
         *(Data(one.name, len(one.labels), one.licence, one.sha256) for one in seen),
         Data("the project's stroke model: digits, marks, letters", count * 20, "Apache-2.0", ""),
         *([Data("drawn displays of seven segments", displays * 10, "Apache-2.0", "")] if displays else []),
-        Data("digits of free fonts as Debian packs them", len(fonts) * 10, "their own, all free", ""),
+        Data("digits of free fonts", len(fonts) * 10, "their own, all free", ""),
+        *([Data("digits of free fonts of people's hands", len(letterers) * 10, "OFL", "")] if letterers else []),
         Data("rows made from the above", recipe.strips, "CC BY-SA 3.0", ""),
     )
     return made, data
+
+
+def _of_fonts(recipe: RowRecipe, folders: Sequence[Path], held_out: bool, printed: bool = True) -> list[banks.Style]:
+    """The fonts to learn from, or those held out. Raises ConfigError where there are none."""
+    fonts = banks.of_fonts(folders, printed)
+    if not fonts:
+        raise ConfigError(f"{', '.join(map(str, folders))}: no font of digits there; `make fonts` fetches some")
+    others = np.random.default_rng(_FONTS).random(len(fonts)) < recipe.validation
+    return [font for font, other in zip(fonts, others, strict=True) if other == held_out]
 
 
 def stock(recipe: RowRecipe, data_dir: Path | None, folder: Path) -> list[Strip]:

@@ -5,6 +5,7 @@ recipe takes as it is. Delete it after a change to what makes strips.
 """
 
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import torch
@@ -13,17 +14,26 @@ from torch.nn import functional
 
 from edge.sequence import best_path
 from training.checkpoint import begin_with, row_net_of
+from training.from_onnx import row_net
 from training.recipe import RowRecipe
 from training.row_dataset import LABELS, Batch, Strip, bank, batches, by_width, padded, per_epoch, stock, validation
 from training.task import Measured, Task
 
+_MEASURED = 100
+"""Batches by which a model file's network is made ready to be trained."""
+
 
 class RowTask(Task[Batch]):
     def __init__(self, recipe: RowRecipe, data_dir: Path | None, out: Path, start: Path | None = None) -> None:
-        """out: the run's folder; start: a checkpoint whose weights to begin with."""
+        """out: the run's folder; start: a checkpoint or a model file whose weights to begin with."""
         self.recipe, self.labels, self.network = recipe, LABELS, row_net_of(recipe)
-        begin_with(self.network, start)
+        of_file = start is not None and start.suffix == ".onnx"
+        if not of_file:
+            begin_with(self.network, start)
         self.strips = stock(recipe, data_dir, out / "strips")
+        if of_file and start:
+            shown = [batch.strips for batch in islice(batches(self.strips, recipe, 0), _MEASURED)]
+            self.network.load_state_dict(row_net(start, shown).state_dict())
         self.held_out = validation(recipe, data_dir)
         _, self.data = bank(recipe, data_dir, held_out=False)
 

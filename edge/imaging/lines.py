@@ -1,7 +1,7 @@
 """A picture's ink -> its lines: rows of strokes, each made level, and the strips that show it whole."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 
 import cv2
@@ -15,9 +15,28 @@ from edge.imaging.ink import Ink
 from edge.imaging.rows import RowOfStrokes, find_rows, straighten, without_blots
 from edge.imaging.rules import remove_rules
 from edge.imaging.segments import broken_across, segments_apart
-from edge.imaging.strip import strip, width
+from edge.imaging.strip import BESIDE, strip, width
 
-_BODY = 0.42  # of the tallest stroke's height: what is lower is no digit, and does not tell how tall digits are
+BODY = 0.42  # of the tallest stroke's height: what is lower is no digit, and does not tell how tall digits are
+
+# Of a row's height: how near to it the picture must end for all that is beside it to be looked at. Of 1,400 validation
+# pictures, half of them fields cut out, 0, 2, 3.5 and 5 read 1074, 1075, 1077 and 1077, of real cheques 5 most.
+_EDGE = 3.5
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a row is shown: as if its digits were `zoom` times as tall, `wide` times as wide and `lift` of their height
+    further up than was measured; and leant over to the right, by `lean` pixels for each that is one higher.
+    """
+
+    zoom: float = 1.0
+    lift: float = 0.0
+    lean: float = 0.0
+    wide: float = 1.0
+
+
+AS_MEASURED = Look()
 
 
 @dataclass(frozen=True)
@@ -36,12 +55,15 @@ class Line:
     height: float
     back: F64 | None
 
-    def strip(self, zoom: float = 1.0, lift: float = 0.0) -> U8:
-        """The row with its paper, uint8 [32, W]: as if its digits were `zoom` times as tall, and `lift` of their height
-        further up, than was measured.
-        """
-        middle = self.top + self.height * (0.5 - lift)
-        return strip(self.ink, self.left, self.right, middle, self.height * zoom, self.back)
+    def strip(self, look: Look = AS_MEASURED) -> U8:
+        """The row with its paper, uint8 [32, W]."""
+        middle, height = self.top + self.height * (0.5 - look.lift), self.height * look.zoom
+        if not look.lean and look.wide == 1:
+            return strip(self.ink, self.left, self.right, middle, height, self.back)
+        back = np.array([[look.wide, look.lean, -look.lean * middle], [0, 1, 0]])
+        if self.back is not None:
+            back = self.back @ np.vstack([back, [0, 0, 1]])
+        return strip(self.ink, self.left / look.wide, self.right / look.wide, middle, height, back)
 
     def level_strokes(self) -> U8:
         """The ink alone, uint8 [H, W], in the line's own pixels, as far as its strokes reach."""
@@ -84,7 +106,7 @@ def find_lines(ink: Ink, room: float) -> list[Line]:
     if broken:
         mask = u8(cv2.morphologyEx(ink.mask, cv2.MORPH_CLOSE, np.ones((broken, 1), np.uint8)))
         ink, rows = Ink(ink.strength, mask), find_rows(find_components(mask))
-    return [_line(without_blots(row), ink) for row in _likeliest(rows, room)]
+    return [_to_edges(_line(without_blots(row), ink)) for row in _likeliest(rows, room)]
 
 
 def find_strokes(ink: Ink) -> tuple[Ink, list[Component]]:
@@ -128,12 +150,25 @@ def _line(row: RowOfStrokes, ink: Ink) -> Line:
     if turn is not None:
         strokes = sorted((_turned(stroke, turn) for stroke in strokes), key=lambda c: c.centre[0])
         back = cv2.invertAffineTransform(turn)
-    least = _BODY * max(c.h for c in strokes)
+    least = BODY * max(c.h for c in strokes)
     body = [c for c in strokes if c.h >= least]
     height = float(median([c.h for c in body]))
     middle = float(median([c.centre[1] for c in body]))
     left, right = float(min(c.x for c in strokes)), float(max(c.right for c in strokes))
     return Line(strokes, ink, left, right, middle - height / 2, height, back)
+
+
+def _to_edges(line: Line) -> Line:
+    """The line with all there is of the picture beside it, where it nearly fills it: as in a form's field cut out, what
+    is written there is of this row, strokes too pale to be found with it.
+    """
+    if line.back is not None:
+        return line
+    end, room = line.ink.mask.shape[1], _EDGE * line.height
+    # A strip shows some paper beside a row anyway.
+    left = min(line.left, BESIDE * line.height) if line.left < room else line.left
+    right = max(line.right, end - BESIDE * line.height) if end - line.right < room else line.right
+    return replace(line, left=left, right=right)
 
 
 def _turned(component: Component, turn: F64) -> Component:

@@ -1,5 +1,6 @@
 """Rows: strokes side by side whose heights and baselines agree."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from statistics import median
@@ -45,19 +46,27 @@ class RowOfStrokes:
 
     @property
     def angle(self) -> float:
-        """Slope of the row in radians, positive where it falls to the right; 0 for fewer than three strokes."""
+        """Slope of the row in radians, positive where it falls to the right; 0 for fewer than three strokes.
+
+        The lesser of those of its upper and of its lower edge, 0 where they disagree: on a sheet that is turned both
+        slope alike, where the first digit is a large one only one does.
+        """
         if len(self.body) < 3:
             return 0.0
-        # Boxes' lower and upper edges both follow the row; single tall or low digits pull little on a robust fit.
-        points = np.array([[c.centre[0], c.y + share * c.h] for c in self.body for share in (0.0, 1.0)], np.float32)
-        points[0::2, 1] += self.height / 2
-        points[1::2, 1] -= self.height / 2
-        vx, vy, _, _ = cv2.fitLine(points, cv2.DIST_HUBER, 0, 0.01, 0.01).ravel()
-        return float(np.arctan2(vy, vx)) if vx >= 0 else float(np.arctan2(-vy, -vx))
+        x = [c.centre[0] for c in self.body]
+        upper, lower = _slope(x, [c.y for c in self.body]), _slope(x, [c.bottom for c in self.body])
+        return min(upper, lower, key=abs) if upper * lower > 0 else 0.0
 
     def strokes(self) -> list[Component]:
         """Body and marks by their horizontal centres."""
         return sorted(self.body + self.marks, key=lambda c: c.centre[0])
+
+
+def _slope(x: Sequence[float], y: Sequence[float]) -> float:
+    """Of the line through points that single ones pull little, radians."""
+    points = np.array([x, y], np.float32).T
+    vx, vy, _, _ = cv2.fitLine(points, cv2.DIST_HUBER, 0, 0.01, 0.01).ravel()
+    return float(np.arctan2(vy, vx)) if vx >= 0 else float(np.arctan2(-vy, -vx))
 
 
 class _Growing:
@@ -106,7 +115,7 @@ def find_rows(components: list[Component], least: int = 8) -> list[RowOfStrokes]
         else:
             rows.append(RowOfStrokes([component]))
             growing.append(_Growing(rows[-1]))
-    rows = [part for row in _merged(rows) for part in _parted(row)]
+    rows = [part for row in _merged(rows) for part in _parted(row, components)]
     result = []
     for row in rows:
         tall = median(sorted((c.h for c in row.body), reverse=True)[: (len(row.body) + 1) // 2])
@@ -171,15 +180,29 @@ def _within(row: RowOfStrokes, other: RowOfStrokes, reach: float) -> bool:
     )
 
 
-def _parted(row: RowOfStrokes) -> list[RowOfStrokes]:
-    """A row in parts where a gap is much wider than its others: what stands far off is something else."""
+def _parted(row: RowOfStrokes, components: list[Component]) -> list[RowOfStrokes]:
+    """A row in parts where a gap is much wider than its others: what stands far off is something else, unless a dot or
+    a comma stands between.
+    """
     if len(row.body) <= _ENOUGH:
         return [row]
     ends = np.maximum.accumulate([c.right for c in row.body])
     gaps = np.array([c.x for c in row.body[1:]]) - ends[:-1]
-    wide = gaps > max(_FAR * row.height, _FAR_BY_GAPS * float(np.median(gaps)))
-    bounds = [0, *(np.flatnonzero(wide) + 1), len(row.body)]
-    return [RowOfStrokes(row.body[start:end]) for start, end in pairwise(bounds)]
+    far = max(_FAR * row.height, _FAR_BY_GAPS * float(np.median(gaps)))
+    wide = np.flatnonzero(gaps > far).tolist()
+    wide = [i + 1 for i in wide if gaps[i] > 2 * far or not _is_grouped(row, i, int(ends[i]), components)]
+    return [RowOfStrokes(row.body[start:end]) for start, end in pairwise([0, *wide, len(row.body)])]
+
+
+def _is_grouped(row: RowOfStrokes, i: int, end: int, components: list[Component]) -> bool:
+    """Whether in the gap after the row's stroke `i`, from `end` on, stands what parts groups of digits."""
+    before, after = row.body[i], row.body[i + 1]
+    middle, foot = (before.y + before.bottom) / 2, max(before.bottom, after.bottom)
+    small = _SMALLEST * row.height
+    return any(
+        end <= mark.x and mark.right <= after.x and mark.h < small and middle < mark.centre[1] < foot + small
+        for mark in components
+    )
 
 
 def _rows_of(components: list[Component], rows: list[RowOfStrokes], least: float = 1 / _SMALLEST) -> list[int | None]:

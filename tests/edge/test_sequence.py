@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge import providers
 from edge.engine import EngineConfig
 from edge.errors import ModelError
 from edge.sequence import (
@@ -19,6 +20,7 @@ from edge.sequence import (
     likeliest,
     log_likelihood,
     log_likelihoods,
+    shipped_row_model,
 )
 
 CPU = EngineConfig("cpu", threads=1)
@@ -98,8 +100,11 @@ def test_strips_of_different_widths_come_back_in_their_order():
 
 def test_the_file_that_comes_with_the_package_is_one_of_rows():
     card = RowModel(None, CPU).card
-    assert card.labels == (BLANK, *"0123456789") and card.name == "rows-cameras"
-    assert default_row_model().stat().st_size < 1_500_000
+    assert card.labels == (BLANK, *"0123456789") and card.name == "rows-deeper"
+    assert card.precision == "int8" and RowModel(default_row_model(), CPU).card.precision == "packed"
+    assert default_row_model().stat().st_size < 1_500_000 and shipped_row_model("cpu").stat().st_size < 1_500_000
+    assert shipped_row_model("cuda") == default_row_model()
+    assert (shipped_row_model("auto") == default_row_model()) == (providers.missing("cuda") is None)
 
 
 def test_a_model_of_single_digits_is_refused(model_file):

@@ -36,7 +36,7 @@ def files(tiny_run, stroke_mnist, tmp_path_factory):
 
     out = tmp_path_factory.mktemp("models") / "new" / "tiny.onnx"
     with _few_samples(stroke_mnist) as folder:
-        done = export_onnx(tiny_run.out / "best.pt", out, folder, ["int8", "float32", "float16"])
+        done = export_onnx(tiny_run.out / "best.pt", out, folder, ["int8", "float32", "packed", "float16"])
     return {file.precision: file for file in done}
 
 

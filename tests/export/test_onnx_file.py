@@ -103,7 +103,7 @@ def test_a_page_for_people_lies_beside_the_file(exported):
 
 
 def test_only_the_files_and_their_pages_are_written(exported):
-    names = ["tiny.fp16.md", "tiny.fp16.onnx", "tiny.int8.md", "tiny.int8.onnx", "tiny.md", "tiny.onnx"]
+    names = [f"tiny{which}.{end}" for which in (".fp16", ".int8", "", ".packed") for end in ("md", "onnx")]
     assert sorted(path.name for path in exported.path.parent.iterdir()) == names
 
 

@@ -21,7 +21,7 @@ def kinds_of(path, of):
     return {onnx.TensorProto.DataType.Name(w.data_type) for w in graph.initializer if of in w.name}
 
 
-@pytest.mark.parametrize("precision", ["float32", "float16", "int8"])
+@pytest.mark.parametrize("precision", ["float32", "packed", "float16", "int8"])
 def test_every_precision_keeps_the_contract_and_names_itself(files, precision):
     file = files[precision]
     recogniser = Recogniser(file.path, CPU)
@@ -52,6 +52,15 @@ def test_weights_are_halves_in_float16_and_bytes_in_int8_but_for_the_head(files)
     (weights,) = (w for w in graph.initializer if w.name == "features.1.0.weight_quantized")
     # 7 bits, as processors without VNNI overflow with 8.
     assert np.abs(onnx.numpy_helper.to_array(weights).astype(int)).max() <= 64
+
+
+def test_packed_weights_are_halves_and_what_is_computed_is_as_good_as_the_same(files):
+    packed, whole = files["packed"], files["float32"]
+    assert kinds_of(packed.path, "features.1.0.weight.half") == {"FLOAT16"}
+    assert packed.bytes < 0.7 * whole.bytes
+    crops = np.random.default_rng(1).integers(0, 256, (40, 28, 28), np.uint8)
+    one, other = (Recogniser(file.path, CPU).log_probs(crops) for file in (packed, whole))
+    assert 0 < np.abs(one - other).max() < 0.05
 
 
 def test_scales_of_weights_are_by_channel(files):

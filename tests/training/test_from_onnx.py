@@ -2,13 +2,14 @@
 
 import numpy as np
 import pytest
+import torch
 
 from edge.engine import EngineConfig
 from edge.errors import ConfigError, ModelError
 from edge.recogniser import Recogniser, default_model
-from edge.sequence import default_row_model
+from edge.sequence import RowModel, default_row_model
 from training.engine import log_probs
-from training.from_onnx import digit_net
+from training.from_onnx import digit_net, row_net
 
 
 def test_the_shipped_file_says_as_a_network_what_it_says_as_a_file():
@@ -22,6 +23,18 @@ def test_the_shipped_file_says_as_a_network_what_it_says_as_a_file():
     assert not network.training and all(weight.requires_grad for weight in network.parameters())
 
 
+def test_the_shipped_row_model_says_as_a_network_what_it_says_as_a_file_and_can_be_trained():
+    rng = np.random.default_rng(0)
+    strips = (rng.integers(0, 256, (24, 32, 96)) * (rng.random((24, 32, 96)) < 0.2)).astype(np.uint8)
+    batches = [torch.from_numpy(strips[i::3]) for i in range(3)]
+    network = row_net(default_row_model(), batches)
+    told = np.stack(RowModel(default_row_model(), EngineConfig("cpu")).log_probs(list(strips)))
+    with torch.no_grad():
+        assert np.abs(network(torch.from_numpy(strips)).numpy() - told).max() < 1e-3
+        # In training each batch is normalised by itself: by what it was measured to be, that changes little.
+        assert np.abs(np.exp(network.train()(torch.from_numpy(strips)).numpy()) - np.exp(told)).mean() < 0.02
+
+
 def test_other_files_are_refused_in_one_line(tmp_path):
     with pytest.raises((ModelError, ConfigError)) as error:
         digit_net(default_row_model())
@@ -30,3 +43,5 @@ def test_other_files_are_refused_in_one_line(tmp_path):
     path.write_bytes(b"no model")
     with pytest.raises(ModelError, match=r"none\.onnx: "):
         digit_net(path)
+    with pytest.raises((ModelError, ConfigError), match=r"digits\.onnx: "):
+        row_net(default_model(), [])

@@ -103,6 +103,23 @@ def test_a_run_begins_with_another_runs_weights_but_not_with_a_digit_models(run,
     assert all(torch.equal(a, b) for a, b in zip(network.parameters(), learnt.parameters(), strict=True))
 
 
+def test_a_deeper_run_begins_with_what_a_shallower_one_says(run):
+    start = run[0] / "run" / "best.pt"
+    deeper = RECIPE.model_copy(update={"deeper": 1})
+    network = checkpoint.row_net_of(deeper)
+    checkpoint.begin_with(network, start)
+    learnt, _, _ = checkpoint.load(start)
+    assert len(list(network.parameters())) > len(list(learnt.parameters()))
+    strips = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (6, 32, 64), np.uint8))
+    with torch.no_grad():
+        told, before = network.eval()(strips).exp(), learnt.eval()(strips).exp()
+    assert torch.abs(told - before).max() < 0.1
+    # The other way round weights would be lost.
+    with pytest.raises(RuntimeError), torch.no_grad():
+        learnt.load_state_dict(network.state_dict())
+    assert RECIPE.sha256 != deeper.sha256
+
+
 def test_a_batch_is_parted_among_processes_with_its_texts():
     texts = ["12", "", "3", "456"]
     batch = row_dataset.padded([(np.full((32, 40), i, np.uint8), text) for i, text in enumerate(texts)])

@@ -85,13 +85,15 @@ def of_strokes(count: int, rng: np.random.Generator) -> list[Style]:
     styles = []
     for _ in range(count):
         leaning = (-0.15, 0.4) if rng.random() < 0.75 else (0.4, 0.9)
-        hand = draw_hand(rng, HandStyle(height=HEIGHT, slant=leaning, uncommon=0.4))
+        hand = draw_hand(rng, HandStyle(height=HEIGHT, slant=leaning, habit=(0.006, 0.035), uncommon=0.5))
         styles.append(Style(tuple(tuple(Glyph(hand.digit(label, rng)) for _ in range(2)) for label in range(10))))
     return styles
 
 
-def of_fonts(folders: Sequence[Path]) -> list[Style]:
-    """A style per font file (TrueType or OpenType) that draws ten different digits."""
+def of_fonts(folders: Sequence[Path], printed: bool = True) -> list[Style]:
+    """A style per font file (TrueType or OpenType) that draws ten different digits. printed: set, else people's hands
+    made fonts, whose digits are set side by side as people write them.
+    """
     styles = []
     for path in sorted(path for folder in folders for path in folder.rglob("*") if path.suffix in {".ttf", ".otf"}):
         try:
@@ -102,7 +104,7 @@ def of_fonts(folders: Sequence[Path]) -> list[Style]:
         inks = {glyph.ink.tobytes() for glyph in glyphs}
         tall = float(np.median([glyph.ink.shape[0] for glyph in glyphs]))
         if len(inks) == 10 and tall >= 8:
-            styles.append(Style(tuple((_sized(glyph, HEIGHT / tall),) for glyph in glyphs), printed=True))
+            styles.append(Style(tuple((_sized(glyph, HEIGHT / tall),) for glyph in glyphs), printed))
     return styles
 
 

@@ -19,9 +19,10 @@ PENS: dict[str, Colour] = {
     "black felt": (28, 26, 26),
     "blue felt": (170, 60, 30),
     "red felt": (45, 40, 185),
+    "iron gall": (48, 62, 88),
 }
 _SHADE = 14
-_GRAIN = {"pencil": 0.5, "black ballpoint": 0.22, "blue ballpoint": 0.22}
+_GRAIN = {"pencil": 0.5, "iron gall": 0.35, "black ballpoint": 0.22, "blue ballpoint": 0.22}
 
 
 @dataclass(frozen=True)

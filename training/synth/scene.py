@@ -39,6 +39,8 @@ class Tier:
     """how many a row has"""
     height: Span
     """of a digit, in pixels of the picture"""
+    numbers: tuple[int, int] | None = None
+    """the least and the greatest, in place of any digits"""
     pose: Pose | None = None
     rotation: float = 1.5
     """of a flat scan, at most, either way, in degrees"""
@@ -111,6 +113,24 @@ TIERS: dict[str, Tier] = {
         pose=Pose(frame=(1600, 1200), rotation=6, sheet=(8.0, 20.0)),
         paper=PaperStyle(board=0.05),
     ),
+    "years": Tier(
+        digits=(4, 4),
+        height=(24, 60),
+        numbers=(1550, 1949),
+        rotation=4,
+        margin=(0.1, 0.7),
+        layout=Layout(clear=0.02, touching=0.25),
+        paper=PaperStyle(
+            tone=(150, 230),
+            tint=6,
+            fibre=(1.5, 6),
+            stains=(1, 6),
+            pens=("iron gall", "iron gall", "black ballpoint"),
+            opacity=(0.5, 0.95),
+            board=0,
+            lines=("none", "none", "ruled"),
+        ),
+    ),
     "displays": Tier(
         digits=(3, 8),
         height=(40, 120),
@@ -123,8 +143,10 @@ TIERS: dict[str, Tier] = {
 
 
 def make_scene(tier: Tier, source: DigitSource, rng: np.random.Generator, text: str | None = None) -> Scene:
-    """One scene with one row: of `text`, or of as many random digits as `tier` says."""
-    if text is None:
+    """One scene with one row: of `text`, or of a random number as `tier` says."""
+    if text is None and tier.numbers:
+        text = str(rng.integers(tier.numbers[0], tier.numbers[1] + 1))
+    elif text is None:
         text = "".join(map(str, rng.integers(0, 10, draw_int(tier.digits, rng))))
     writer = source.writer(rng)
     height = draw(tier.height, rng)

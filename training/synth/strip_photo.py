@@ -15,7 +15,7 @@ def photographed(ink: U8, tall: float, rng: np.random.Generator) -> U8:
     paper = np.full((h, w), rng.uniform(120, 250), np.float32)
     if rng.random() < 0.6:
         paper *= _light(h, w, rng)
-    contrast = rng.uniform(0.35, 1.0) if rng.random() < 0.75 else rng.uniform(0.18, 0.35)
+    contrast = rng.uniform(0.35, 1.0) if rng.random() < 0.85 else rng.uniform(0.18, 0.35)
     way = rng.random()
     if way < 0.22:
         _pattern(paper, contrast, rng)

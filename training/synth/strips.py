@@ -13,9 +13,11 @@ import numpy as np
 
 from edge.arrays import U8, u8
 from edge.imaging.ink import dark_ink
+from edge.imaging.lines import BODY
 from edge.imaging.strip import strip
 from training.synth.banks import HEIGHT, Glyph, Style
 from training.synth.glyphs import MARKS
+from training.synth.manner import Manner
 from training.synth.strip_photo import photographed
 
 SEPARATORS = ("dot", "comma", "dash", "colon", "slash")
@@ -66,12 +68,28 @@ class Line:
     height: float
 
 
-def make_strip(bank: Bank, rng: np.random.Generator) -> tuple[U8, str]:
-    """uint8 [32, W] as `edge.imaging.strip` gives it, and its digits; "" for one that holds none."""
+@dataclass(frozen=True)
+class Field:
+    """A small picture of one row, as a form's field cut out.
+
+    grey: uint8 [h, w]; text: its digits, left to right; left, right: of all that is written in the row, middle, tall:
+    of its digits, pixels.
+    """
+
+    grey: U8
+    text: str
+    left: float
+    right: float
+    middle: float
+    tall: float
+
+
+def make_field(bank: Bank, rng: np.random.Generator) -> Field:
+    """A row on its paper, cut out closely; text is "" for one that holds no digits."""
     text = _text(rng)
     line = written(text, bank, rng)
     ink = _bent(line.ink, rng)
-    tall = float(np.exp(rng.uniform(np.log(13), np.log(54))))  # pixels of a digit on the sensor
+    tall = float(np.exp(rng.uniform(np.log(14), np.log(54))))  # pixels of a digit on the sensor
     scale = tall / line.height
     size = (max(4, round(ink.shape[1] * scale)), max(4, round(ink.shape[0] * scale)))
     ink = u8(cv2.resize(ink, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR))
@@ -85,18 +103,24 @@ def make_strip(bank: Bank, rng: np.random.Generator) -> tuple[U8, str]:
     if rng.random() < 0.2:
         _neighbours(canvas, middle, tall, bank, rng)
     grey = photographed(canvas, tall, rng)
-    seen = dark_ink(u8(cv2.GaussianBlur(grey, (3, 3), 0)), grey)
-    # The box measures rows by their strokes, and not exactly.
-    apart = rng.normal(0, 0.05, 2) * tall
+    return Field(grey, text, x + line.left * scale, x + line.right * scale, middle, tall)
+
+
+def make_strip(bank: Bank, rng: np.random.Generator) -> tuple[U8, str]:
+    """uint8 [32, W] as `edge.imaging.strip` gives it, and its digits; "" for one that holds none."""
+    field = make_field(bank, rng)
+    seen = dark_ink(u8(cv2.GaussianBlur(field.grey, (3, 3), 0)), field.grey)
+    # The box measures rows by their strokes, and not exactly; now and then it takes other strokes for the digits.
+    far = rng.random() < 0.25
     ends = 0.15 if rng.random() < 0.6 else 0.5
     cut = strip(
         seen,
-        x + line.left * scale - abs(rng.normal(0, ends)) * tall,
-        x + line.right * scale + abs(rng.normal(0, ends)) * tall,
-        middle + apart[0] * (1 if rng.random() < 0.8 else 3),
-        tall * float(np.exp(rng.normal(0, 0.1 if rng.random() < 0.8 else 0.25))),
+        field.left - abs(rng.normal(0, ends)) * field.tall,
+        field.right + abs(rng.normal(0, ends)) * field.tall,
+        field.middle + rng.normal(0, 0.16 if far else 0.05) * field.tall,
+        field.tall * float(np.exp(rng.normal(0, 0.28 if far else 0.1))),
     )
-    return cut, text
+    return cut, field.text
 
 
 def _room(tight: float, rng: np.random.Generator) -> float:
@@ -131,6 +155,8 @@ def written(text: str, bank: Bank, rng: np.random.Generator) -> Line:
     """The digits of `text` side by side, with what stands between and beside them."""
     style = bank.style(rng)
     mixed = not style.printed and rng.random() < 0.15
+    manner = Manner(0.0 if style.printed or rng.random() < 0.3 else rng.uniform(0.2, 1.2), rng)
+    noughts = _Noughts.drawn(rng) if not style.printed and rng.random() < 0.15 else None
     kinds: list[tuple[str, Glyph]] = []
 
     def mark(names: Sequence[str]) -> None:
@@ -160,7 +186,14 @@ def written(text: str, bank: Bank, rng: np.random.Generator) -> Line:
                 kinds.append(("space", Glyph(np.zeros((2, round(HEIGHT * rng.uniform(0.1, 0.8))), np.uint8))))
         pen = bank.style(rng) if mixed and rng.random() < 0.5 else style
         choices = pen.digits[int(label)]
-        kinds.append(("digit", choices[int(rng.integers(len(choices)))]))
+        glyph = choices[int(rng.integers(len(choices)))]
+        if not pen.printed:
+            glyph = Glyph(manner.bent(int(label), glyph.ink), glyph.foot)
+        if noughts and i and label == "0":
+            glyph = noughts.small(glyph, rng)
+        elif not i and not pen.printed and len(text) > 1 and rng.random() < 0.08:
+            glyph = _resized(glyph, *(rng.uniform(1.15, 1.7) * rng.uniform(0.85, 1.1, 2)))
+        kinds.append(("digit", glyph))
     while rng.random() < 0.25:
         mark(AFTER)
     if rng.random() < 0.05:
@@ -169,6 +202,34 @@ def written(text: str, bank: Bank, rng: np.random.Generator) -> Line:
     if not kinds:
         mark(AFTER)
     return _set(kinds, style.printed, rng)
+
+
+@dataclass(frozen=True)
+class _Noughts:
+    """Noughts after the first digit, as people in a hurry write them: small, flat, above the line.
+
+    tall, wide: of a nought; raised: heights of a digit above its foot.
+    """
+
+    tall: float
+    wide: float
+    raised: float
+
+    @classmethod
+    def drawn(cls, rng: np.random.Generator) -> "_Noughts":
+        tall = rng.uniform(0.28, 0.8)
+        return cls(tall, tall * rng.uniform(0.9, 1.9) if tall < 0.6 else rng.uniform(0.7, 1.1), rng.uniform(0, 0.35))
+
+    def small(self, glyph: Glyph, rng: np.random.Generator) -> Glyph:
+        small = _resized(glyph, self.wide * rng.uniform(0.85, 1.15), self.tall * rng.uniform(0.85, 1.15))
+        return Glyph(small.ink, -self.raised * HEIGHT)
+
+
+def _resized(glyph: Glyph, wide: float, tall: float) -> Glyph:
+    ink = u8(
+        cv2.resize(glyph.ink, None, fx=wide, fy=tall, interpolation=cv2.INTER_AREA if tall < 1 else cv2.INTER_LINEAR)
+    )
+    return Glyph(ink, glyph.foot)
 
 
 def _set(kinds: list[tuple[str, Glyph]], printed: bool, rng: np.random.Generator) -> Line:
@@ -223,12 +284,13 @@ def _set(kinds: list[tuple[str, Glyph]], printed: bool, rng: np.random.Generator
         _joined(canvas, boxes, rng)
     _, y, _, h = cv2.boundingRect(canvas)
     y, h = (y, h) if h else (0, 2 * room)
-    middle = float(np.median(boxes[:, 1] + boxes[:, 3] / 2)) - y
+    body = boxes[boxes[:, 3] >= BODY * boxes[:, 3].max()]
+    middle = float(np.median(body[:, 1] + body[:, 3] / 2)) - y
     everything = [(left, left + ink.shape[1]) for kind, ink, left, _ in placed if kind != "space"]
     lefts, rights = zip(*everything, strict=True) if everything else ((0,), (end,))
     if rng.random() < 0.3:  # the box may leave marks at the ends out
         lefts, rights = tuple(boxes[:, 0]), tuple(boxes[:, 0] + boxes[:, 2])
-    height = float(np.median(boxes[:, 3]))
+    height = float(np.median(body[:, 3]))
     return Line(u8(canvas[y : y + h]), float(min(lefts)), float(max(rights)), middle, max(height, 8.0))
 
 

@@ -1,10 +1,11 @@
 """A picture's lines: as many as are looked at in bounded time, and of too many the right ones."""
 
+import cv2
 import numpy as np
 import pytest
 
 from edge.imaging.ink import Ink
-from edge.imaging.lines import find_lines
+from edge.imaging.lines import Look, find_lines
 
 ROOMY = 1e9
 
@@ -56,3 +57,44 @@ def test_of_a_dense_page_rows_are_kept_before_single_strokes_however_tall_those_
 def test_a_line_tells_how_wide_its_strip_is():
     for line in find_lines(ink_of(bars(3, 7, 25, 60)), ROOMY):
         assert line.width == line.strip().shape[1]
+
+
+def sheared(mask: np.ndarray, lean: float) -> np.ndarray:
+    middle = mask.shape[0] / 2
+    place = np.array([[1, -lean, lean * middle], [0, 1, 0]])
+    return np.where(cv2.warpAffine(mask, place, mask.shape[::-1]) > 127, np.uint8(255), np.uint8(0))
+
+
+@pytest.mark.parametrize("lean", [-0.3, 0.3])
+def test_a_look_that_leans_makes_strokes_upright_that_lean_the_other_way(lean):
+    upright = np.pad(bars(1, 12, 40, 80), ((0, 0), (60, 60)))
+    (found,) = find_lines(ink_of(sheared(upright, -lean)), ROOMY)
+    seen = found.strip(Look(lean=lean))
+    columns = seen.astype(float).mean(0)
+    leaning = found.strip().astype(float).mean(0)
+    assert columns.std() > 1.4 * leaning.std()  # upright bars leave paper between them
+
+
+def test_a_look_shows_digits_that_it_takes_for_smaller_larger():
+    (line,) = find_lines(ink_of(bars(1, 12, 40, 80)), ROOMY)
+
+    def bar(strip):
+        tall = (strip > 127).any(1).sum()
+        edges = np.flatnonzero(np.diff((strip[strip.shape[0] // 2] > 127).astype(int)) == 1)
+        return tall, np.diff(edges).mean()
+
+    tall, apart = bar(line.strip())
+    tall_zoomed, apart_zoomed = bar(line.strip(Look(zoom=0.8)))
+    tall_broad, apart_broad = bar(line.strip(Look(wide=0.8)))
+    assert tall_zoomed == pytest.approx(tall / 0.8, abs=1.5) and apart_zoomed == pytest.approx(apart / 0.8, rel=0.05)
+    assert tall_broad == tall and apart_broad == pytest.approx(apart / 0.8, rel=0.05)
+
+
+def test_a_row_that_nearly_fills_the_picture_is_looked_at_to_its_edges():
+    tight = np.pad(bars(1, 5, 40, 80), ((0, 0), (100, 90)))
+    (line,) = find_lines(ink_of(tight), ROOMY)
+    # A strip shows a digit's height of paper beside it, here up to the edges.
+    assert line.left - line.height <= 0 and line.right + line.height >= tight.shape[1]
+    roomy = np.pad(bars(1, 5, 40, 80), ((0, 0), (300, 290)))
+    (line,) = find_lines(ink_of(roomy), ROOMY)
+    assert (line.left, line.right) == (308, 392)

@@ -100,6 +100,38 @@ def test_a_level_row_is_left_as_it_is(seed, written):
     assert short.angle == 0 and straighten(short) is None
 
 
+def blocks(*boxes, size=(200, 700)):
+    """uint8 [h, w]: filled rectangles x, y, width, height."""
+    ink = np.zeros(size, np.uint8)
+    for x, y, w, h in boxes:
+        ink[y : y + h, x : x + w] = 255
+    return ink
+
+
+def test_a_row_whose_first_digit_is_a_large_one_is_level():
+    noughts = [(140 + 60 * i, 90, 40, 40) for i in range(4)]
+    (row,) = rows_of(blocks((60, 50, 40, 80), *noughts))
+    assert len(row.body) == 5 and row.angle == pytest.approx(0, abs=np.radians(1))
+    # Where both edges slope the row does.
+    (sloping,) = rows_of(blocks(*((60 + 60 * i, 40 + 6 * i, 40, 60) for i in range(6))))
+    assert sloping.angle == pytest.approx(np.arctan(0.1), abs=np.radians(0.5))
+
+
+@pytest.mark.parametrize("mark", [(175, 94, 8, 8), (175, 92, 6, 16)])
+def test_groups_of_digits_parted_by_a_dot_or_a_comma_are_one_row(mark):
+    groups = [(x, 50, 30, 50) for x in (60, 95, 215, 250, 285)]  # but for the mark 90 pixels are nearly two digits
+    assert [len(row.body) for row in rows_of(blocks(*groups))] == [2, 3]
+    (row,) = rows_of(blocks(*groups, mark))
+    assert len(row.body) == 5 and len(row.marks) == 1
+
+
+@pytest.mark.parametrize("mark", [(175, 30, 8, 8), (175, 130, 8, 8), (175, 50, 8, 50)])
+def test_what_is_no_dot_joins_no_groups(mark):
+    groups = [(x, 50, 30, 50) for x in (60, 95, 250, 285, 320)]
+    rows = rows_of(blocks(*groups, mark))
+    assert max(len(row.body) for row in rows) <= 3
+
+
 @given(st.integers(1, 6), st.integers(0, 10**6))
 @settings(max_examples=60)
 def test_a_speck_joins_no_row_as_a_digit(size, seed):

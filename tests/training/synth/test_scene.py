@@ -24,6 +24,11 @@ CLEAN = {
 }
 
 
+def test_years_are_years():
+    years = {make_scene(TIERS["years"], StrokeSource(), np.random.default_rng(seed)).rows[0].text for seed in range(30)}
+    assert len(years) > 20 and all(1550 <= int(year) < 1950 for year in years)
+
+
 @pytest.mark.parametrize("name", list(TIERS))
 def test_a_seed_gives_the_same_scene_and_another_does_not(name):
     def make(seed):

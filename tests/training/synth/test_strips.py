@@ -15,7 +15,8 @@ from training.cells import Cells
 from training.hands import Hands
 from training.mnist import Mnist
 from training.synth import banks
-from training.synth.strips import Bank, make_strip, written
+from training.synth.manner import Manner
+from training.synth.strips import Bank, make_field, make_strip, written
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +42,28 @@ def test_strips_are_of_the_boxes_height_and_hold_ink(bank):
         texts.add(text)
         inked += strip.max() > 200
     assert len(texts) > 100 and "" in texts and inked > 130
+
+
+def test_a_field_says_where_its_digits_are(bank):
+    for seed in range(40):
+        field = make_field(bank, np.random.default_rng(seed))
+        h, w = field.grey.shape
+        assert field.grey.dtype == np.uint8 and field.text == make_strip(bank, np.random.default_rng(seed))[1]
+        assert -0.2 * field.tall <= field.left < field.right <= w + 0.2 * field.tall
+        assert 0 < field.middle < h and 10 < field.tall < 60
+
+
+def test_a_manner_bends_a_digit_the_same_way_each_time_and_another_digit_another_way(bank):
+    (ink,) = (glyph.ink for glyph in bank.kinds[0][1][0].digits[8][:1])
+    manner = Manner(1.0, np.random.default_rng(0))
+    bent = manner.bent(8, ink)
+    assert bent.dtype == np.uint8 and np.array_equal(bent, manner.bent(8, ink)) and not np.array_equal(bent, ink)
+    other = manner.bent(3, ink)
+    assert bent.shape != other.shape or not np.array_equal(bent, other)
+    assert np.array_equal(Manner(0.0, np.random.default_rng(0)).bent(8, ink), ink)
+    for seed in range(60):
+        much = Manner(1.2, np.random.default_rng(seed)).bent(8, ink)
+        assert 0.5 <= much.shape[0] / ink.shape[0] <= 1.6 and 0.4 <= (much > 100).sum() / (ink > 100).sum() <= 2
 
 
 @pytest.mark.parametrize("text", ["7", "407", "11111", "00000000"])
