@@ -85,7 +85,7 @@ def test_a_benchmark_runs_on_rows_of_the_stroke_model(name, options, tmp_path, m
     monkeypatch.setattr(sys, "argv", [name, "--count", "2", "--json", str(out), *options])
     benchmark.main()
     kinds = json.loads(out.read_text())["kinds"]
-    assert set(kinds) == {"separated", "photo", "ruled", "touching", "crowd", "sheets", "displays"}
+    assert set(kinds) == {"separated", "photo", "ruled", "touching", "crowd", "sheets", "years", "displays"}
     assert "by the stroke model" in capsys.readouterr().out
 
 
