@@ -64,7 +64,9 @@ _LEAST_AGAIN = 0.4  # likewise, in a picture looked through again: the paper ins
 # of each kind, displays of seven segments too, all are read as without this bound; with 0.6 one less is read rightly.
 _SURELY = 0.9
 _TINY = 1e-9  # probability below which it is all the same
-_CONTENT = 0.8  # confidence of a row from which a picture is not looked through again, part by part
+# Confidence of a row from which a picture is not looked through again, part by part: of 1,400 validation pictures 0.6,
+# 0.7 and 0.8 read 1132, 1134 and 1135, and a photograph takes 12.8, 12.8 and 15.3 ms, the mean.
+_CONTENT = 0.7
 
 
 @dataclass

@@ -333,7 +333,7 @@ def test_rows_are_written_with_cells_and_displays_where_the_recipe_asks(
     assert all(inks) and not inks[0] & inks[1]
 
     without, data = row_dataset.bank(plain, tmp_path / "nowhere", held_out=False)
-    assert [len(styles) for _, styles in without.kinds][4:] == [0, 0]
+    assert [len(styles) for _, styles in without.kinds][4:] == [0, 0, 0]
     assert not {kind.name for kind in cells.SETS.values()} & {entry.name for entry in data}
     assert len(made.marks["scribble"]) > len(without.marks["scribble"])
 
