@@ -22,7 +22,7 @@ from edge.model_files import ModelFiles
 from edge.model_store import ModelStore, sha256_of, shipped
 from edge.providers import short_name
 from edge.recogniser import Recogniser, int8_model
-from edge.sequence import RowModel, shipped_row_model
+from edge.sequence import RowModel
 from edge.sources.picture import load
 
 PHOTO = Path(__file__).parent / "samples" / "photo.jpg"
@@ -100,7 +100,7 @@ def bench(models: ModelFiles, engine: EngineConfig, seconds: float, tick: Tick) 
         "provider": short_name(reader.recogniser.providers[0]),
         "model": {"file": str(files.digits or shipped("digits")), "name": card.name, "precision": card.precision},
         "row_model": {
-            "file": str(files.rows or shipped_row_model(engine.provider)),
+            "file": str(files.rows or shipped("rows", engine.provider)),
             "name": rows.card.name,
             "precision": rows.card.precision,
         },

@@ -17,16 +17,16 @@ from edge.imaging.candidates import Candidate
 from edge.row import UNREADABLE, Digit
 from edge.sequence import agreed, align, best_path, likeliest
 
-# Of 1,400 validation pictures, half of them fields cut out, weights and bounds of 1.2 and 3, 1.2 and 2, 0.8 and 2.5,
-# 0.6 and 3, 0.6 and 5, 0.3 and 3 read 1123, 1124, 1127, 1129, 1123 and 1121; almost no weight 1106.
+# Of the 1,400 pictures of `python -m benchmarks.choice` weights and bounds of 1.2 and 3, 1.2 and 2, 0.8 and 2.5, 0.6
+# and 3, 0.6 and 5, 0.3 and 3 read 1123, 1124, 1127, 1129, 1123 and 1121; almost no weight 1106.
 _BEAM = 5  # texts the sequence model proposes
 _WEIGHT = 0.8  # of the candidates' score beside the steps' log-likelihood
 _FARTHEST = 2.5  # by which the candidates may prefer another text: strokes that were cut badly are not to decide alone
 _WORST = -40.0  # score of a text that there is no way to spell
 
 # Logistic regression: 1; how far the next best text is; how well the steps, and how well the candidates, like this one;
-# whether the candidates alone read it too; whether it is one digit. By `python -m training.confidence`; the last
-# is from before digits beside rows were no more asked about, which leaves too few to fit it by.
+# whether the candidates alone read it too; whether it is one digit. By `python -m training.confidence --longest`; the
+# last is from before digits beside rows were no more asked about, which leaves too few to fit it by.
 CALIBRATION = (0.446, 0.924, 0.576, 0.121, 0.529, -4.353)
 
 LEAST_CONFIDENCE = 0.1

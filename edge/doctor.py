@@ -181,7 +181,7 @@ def _models(report: Report, model: Path | None, row_model: Path | None, provider
 
     named = ModelFiles(model, row_model)
     files = named.chosen()
-    path, row_path = files.digits or shipped("digits"), files.rows or shipped("rows")
+    path, row_path = files.digits or shipped("digits"), files.rows or shipped("rows", provider)
     report.facts["model"] = {"file": str(path), "origin": _origin(named.digits, files.digits)}
     report.facts["row_model"] = {"file": str(row_path), "origin": _origin(named.rows, files.rows)}
     report.facts["provider"] = {"asked": provider}

@@ -24,8 +24,9 @@ from edge.errors import ModelError, UsageError
 from edge.imaging.normalise import SIDE
 from edge.imaging.strip import HEIGHT
 from edge.model_card import ModelCard
+from edge.providers import AUTO
 from edge.recogniser import Recogniser, default_model
-from edge.sequence import BLANK, RowModel, default_row_model
+from edge.sequence import BLANK, RowModel, shipped_row_model
 
 Kind = Literal["digits", "rows"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -77,8 +78,9 @@ def default_folder() -> Path:
     return Path(home, "digitd", "models")
 
 
-def shipped(kind: Kind) -> Path:
-    return default_model() if kind == "digits" else default_row_model()
+def shipped(kind: Kind, provider: str = AUTO) -> Path:
+    """The file that comes with the package and is read with, by that provider, where no other is named or promoted."""
+    return default_model() if kind == "digits" else shipped_row_model(provider)
 
 
 class ModelStore:

@@ -24,9 +24,10 @@ from edge.imaging.lines import Line, Look, find_lines, lattice
 from edge.imaging.normalise import normalise_all
 from edge.imaging.strip import column
 from edge.model_card import REJECT
+from edge.page import ReadLine, all_right, shows_a_row, sureness, without_strays
 from edge.placing import corners, moved
 from edge.recogniser import TUNED_ABOVE, Recogniser, Tuned
-from edge.row import UNREADABLE, Digit, Row
+from edge.row import UNREADABLE, Row
 from edge.separators import find_separators
 from edge.sequence import BLANK, STEP, RowModel, agreed, best_path, likeliest, log_likelihood
 
@@ -47,25 +48,23 @@ _FARTHER = 2
 _ROOM, _FRAME = 16_000, 1280 * 720  # of one ink of a picture of that size, in proportion of a larger one (8,700)
 _DENSE = 12_000  # of a page that is not looked through again, part by part (8,700)
 _ROOM_AGAIN = 6_000  # of one ink of a picture that is (3,900)
-_TWICE = 4_000  # of an ink's lines that are unsure and looked at twice, surest first (2,200)
+_UNSURE = 4_000  # of an ink's lines that are unsure and looked at again, surest first (2,200)
 _ASKED = 1_000  # candidates of an ink that are asked about, those of the surest lines (580)
 _CROWDED = 60  # lines that may be digits: of a page that is not looked through again, either
 # How an unsure row is looked at again: its height may have been measured by pieces of strokes, or by one tall digit,
-# and what one slant or breadth leaves in doubt another may show. Of 1,400 validation pictures, half of them fields cut
-# out, one more look (1.1, 0.2) read 1075, looks of other heights 1087, with other slants and breadths 1101.
+# and what one slant or breadth leaves in doubt another may show. Of the 1,400 pictures of `python -m benchmarks.choice`
+# one more look (1.1, 0.2) read 1075, looks of other heights 1087, with other slants and breadths 1101.
 _LOOKS = (Look(zoom=0.8, lean=-0.1), Look(1.1, 0.1, 0.1, 0.8), Look(zoom=0.9, wide=0.8), Look(zoom=1.35))
 # The logarithm of how likely they find their text: below, edges and letters. Of 192 rows read rightly by candidates, of
 # 900 validation pictures, the least was -3.6; of 800 lines that were nobody's row, half were lower.
 _LEAST_AGREED = -5.0
-_ALONE = 0.9  # of a digit that a row of one counts less in the choice between two readings of a picture
-_LEAST_ROW = 0.02  # probability of all that was read below which it is a scribble, not a row
 _LEAST_AGAIN = 0.4  # likewise, in a picture looked through again: the paper inside letters is read as ones, too
 # Likewise from which on ink of the other polarity, where it may be either, is not looked for: on 60 validation pictures
 # of each kind, displays of seven segments too, all are read as without this bound; with 0.6 one less is read rightly.
 _SURELY = 0.9
 _TINY = 1e-9  # probability below which it is all the same
-# Confidence of a row from which a picture is not looked through again, part by part: of 1,400 validation pictures 0.6,
-# 0.7 and 0.8 read 1132, 1134 and 1135, and a photograph takes 12.8, 12.8 and 15.3 ms, the mean.
+# Confidence of a row from which a picture is not looked through again, part by part: of those pictures 0.6, 0.7
+# and 0.8 read 1132, 1134 and 1135, and a photograph takes 12.8, 12.8 and 15.3 ms, the mean.
 _CONTENT = 0.7
 
 
@@ -82,15 +81,6 @@ class _Seen:
     text: str
     likelihood: float
     decoded: Decoded | None = None
-
-
-@dataclass(frozen=True)
-class ReadLine:
-    """A line with its reading. looks: float32 [T, K] each, how the row model saw it; none without one."""
-
-    decoded: Decoded
-    line: Line
-    looks: list[F32]
 
 
 class Reader:
@@ -157,16 +147,18 @@ class Reader:
             for i, (page,) in zip(lines, self._pages([[lines[i]] for i in lines]), strict=True):
                 found[i].append(page)
                 dense[i] += sum(line.width for line in lines[i])
-            unread = [i for i in unread if not any(_shows_a_row(page, _SURELY) for page in found[i])]
+            unread = [i for i in unread if not any(shows_a_row(page, _SURELY) for page in found[i])]
         unread = [
             i
             for i, pages in enumerate(found)
-            if not any(map(_shows_a_row, pages)) and sum(map(len, pages)) <= _CROWDED and dense[i] <= _DENSE
+            if not any(shows_a_row(page, _CONTENT) for page in pages)
+            and sum(map(len, pages)) <= _CROWDED
+            and dense[i] <= _DENSE
         ]
         locally = [[find_lines(ink, _ROOM_AGAIN) for ink in find_local_inks(greys[i])] for i in unread]
         for i, again in zip(unread, self._pages(locally), strict=True):
-            found[i] += [[row for row in page if _all_right(row.decoded.digits) >= _LEAST_AGAIN] for page in again]
-        return [max((_without_strays(page) for page in pages), key=_sureness, default=[]) for pages in found]
+            found[i] += [[row for row in page if all_right(row.decoded.digits) >= _LEAST_AGAIN] for page in again]
+        return [max((without_strays(page) for page in pages), key=sureness, default=[]) for pages in found]
 
     def _pages(self, pictures: Sequence[Sequence[list[Line]]]) -> list[list[list["ReadLine"]]]:
         """The lines of each picture's inks, read; of all pictures together, as the models' calls cost less so."""
@@ -312,7 +304,7 @@ def _surest(lines: list[_Seen]) -> list[_Seen]:
     """As many lines as are looked at again in bounded time, surest first."""
     lines = sorted(lines, key=lambda one: -one.likelihood)
     widths = np.cumsum([one.line.width for one in lines])
-    return lines[: int(np.searchsorted(widths, _TWICE, side="right"))]
+    return lines[: int(np.searchsorted(widths, _UNSURE, side="right"))]
 
 
 def _lattices(lines: list[_Seen]) -> Iterator[tuple[_Seen, list[Candidate], list[U8]]]:
@@ -324,34 +316,6 @@ def _lattices(lines: list[_Seen]) -> Iterator[tuple[_Seen, list[Candidate], list
         candidates, inks = lattice(one.line)
         count += len(candidates)
         yield one, candidates, inks
-
-
-def _without_strays(rows: list[ReadLine]) -> list[ReadLine]:
-    rows = [row for row in rows if _is_row(row.decoded.digits)]
-    tall = float(np.median([row.line.height for row in rows if len(row.decoded.digits) > 1] or [0.0]))
-    return [row for row in rows if not _is_stray(row.decoded, row.line.height, tall)]
-
-
-def _sureness(rows: list[ReadLine]) -> float:
-    """By which of several readings of a picture, dark ink or light, the best is chosen: the digits that can be expected
-    to stand in rows read rightly, less those that cannot be read. Dirt is read as ones, by the dozen: digits on their
-    own count little.
-    """
-    read = [row.decoded.digits for row in rows]
-    return sum(_all_right(digits) * (len(digits) - 2 * _unread(digits) - _ALONE) for digits in read)
-
-
-def _shows_a_row(page: list[ReadLine], least: float = _CONTENT) -> bool:
-    return any(len(row.decoded.digits) > 1 and _all_right(row.decoded.digits) >= least for row in page)
-
-
-def _unread(digits: tuple[Digit, ...]) -> int:
-    return sum(digit.text == UNREADABLE for digit in digits)
-
-
-def _all_right(digits: tuple[Digit, ...]) -> float:
-    """Probability that what was read of a row is right, whatever the unreadable digits are."""
-    return math.prod(digit.confidence for digit in digits if digit.text != UNREADABLE)
 
 
 def _check(image: U8) -> None:
@@ -375,18 +339,6 @@ def working_size(grey: U8) -> tuple[U8, float]:
         return grey, scale
     interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     return cv2.resize(grey, None, fx=scale, fy=scale, interpolation=interpolation), scale
-
-
-def _is_row(digits: tuple[Digit, ...]) -> bool:
-    """Whether what was read is a row of digits and no line of letters or a scribble."""
-    read = len(digits) - _unread(digits)
-    return read > 0 and read * 2 >= len(digits) and _all_right(digits) >= _LEAST_ROW
-
-
-def _is_stray(decoded: Decoded, height: float, tall: float) -> bool:
-    """Whether a digit on its own, beside rows of digits `tall` pixels high, is more likely dirt: edges read as ones."""
-    alone = len(decoded.digits) == 1 and tall > 0
-    return alone and not (decoded.confidence >= 0.9 and 0.6 * tall <= height <= 1.6 * tall)
 
 
 def _row(read: ReadLine, scale: float, shape: tuple[int, ...], texts: tuple[tuple[str, float], ...]) -> Row:

@@ -12,6 +12,7 @@ from torch import nn
 from edge.errors import ConfigError
 from edge.model_card import Data
 from training import dataset, row_dataset
+from training.from_onnx import row_net
 from training.models import Classifier, RowNet, build
 from training.models.rows import DEEPER
 from training.pruning import fits, prune
@@ -110,12 +111,12 @@ def load(path: Path) -> tuple[Network, Recipe | RowRecipe, Facts]:
 
 
 def begin_with(network: nn.Module, start: Path | None) -> None:
-    """Give a network a checkpoint's weights, of a wider `digitcnn` those that do most; None leaves it as it is. Raises
-    ConfigError where they do not fit.
+    """Give a network a checkpoint's weights, of a wider `digitcnn` those that do most, one of whole rows a model file's
+    too; None leaves it as it is. Raises ConfigError where they do not fit.
     """
     if start is None:
         return
-    begun, recipe, _ = load(start)
+    begun, name = _begun(start, network)
     if fits(begun, network):
         return prune(begun, network)
     try:
@@ -126,5 +127,13 @@ def begin_with(network: nn.Module, start: Path | None) -> None:
             raise RuntimeError
     except RuntimeError:
         raise ConfigError(
-            f"{start}: weights of {recipe.name}, a network of another kind or width; --start wants one as this recipe's"
+            f"{start}: weights of {name}, a network of another kind or width; --start wants one as this recipe's"
         ) from None
+
+
+def _begun(start: Path, network: nn.Module) -> tuple[nn.Module, str]:
+    """The network to begin with, and whose it is."""
+    if isinstance(network, RowNet) and start.suffix == ".onnx":
+        return row_net(start), "a model file"
+    begun, recipe, _ = load(start)
+    return begun, recipe.name

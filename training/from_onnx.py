@@ -34,12 +34,8 @@ def digit_net(path: Path) -> tuple[DigitNet, ModelCard]:
     return network.eval(), card
 
 
-def row_net(path: Path, batches: Iterable[Tensor]) -> RowNet:
-    """The network of whole rows. Raises ModelError, ConfigError.
-
-    batches: uint8 [N, 32, W] each, as it will be trained on: in training, batch normalisation measures each batch
-    anew, so each is set to what it measures now, and the network says what it said.
-    """
+def row_net(path: Path) -> RowNet:
+    """The network of whole rows; to train it on, `normalise` it first. Raises ModelError, ConfigError."""
     labels, weights = RowModel(path, EngineConfig("cpu")).labels, _weights(path)
     try:
         deeper = len({name.split(".")[1] for name in weights if name.startswith(DEEPER)})
@@ -47,8 +43,7 @@ def row_net(path: Path, batches: Iterable[Tensor]) -> RowNet:
         _fill(network, weights)
     except (KeyError, RuntimeError):
         raise _of_another_kind(path) from None
-    _normalise(network.eval(), batches)
-    return network
+    return network.eval()
 
 
 def _weights(path: Path) -> dict[str, Tensor]:
@@ -88,8 +83,13 @@ def _unfold(block: ConvBlock, weight: Tensor, bias: Tensor) -> None:
 
 
 @torch.no_grad()
-def _normalise(network: nn.Module, batches: Iterable[Tensor]) -> None:
-    """Have each normalisation divide by the spread of what it gets over `batches`, and multiply by it again."""
+def normalise(network: nn.Module, batches: Iterable[Tensor]) -> None:
+    """Make a network that was a file's ready to be trained: in training, batch normalisation measures each batch anew,
+    so each is set to what it measures over `batches`, and scales that back, so that the network says what it said.
+
+    batches: uint8 [N, 32, W] each, as it will be trained on. The network is left in evaluation.
+    """
+    network.eval()
     norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
     sums = {norm: torch.zeros(3, norm.num_features, dtype=torch.float64) for norm in norms}
 
@@ -105,9 +105,10 @@ def _normalise(network: nn.Module, batches: Iterable[Tensor]) -> None:
         hook.remove()
     for norm, (count, total, squares) in sums.items():
         assert norm.running_mean is not None and norm.running_var is not None
-        mean = total / count
-        spread = (squares / count - mean**2).clamp_min(1e-8)
+        mean = (total / count).float()
+        spread = (squares / count - (total / count) ** 2).clamp_min(1e-8).float()
+        scale = norm.weight / (norm.running_var + norm.eps).sqrt()
+        norm.bias += scale * (mean - norm.running_mean)
+        norm.weight.copy_(scale * (spread + norm.eps).sqrt())
         norm.running_mean.copy_(mean)
         norm.running_var.copy_(spread)
-        norm.weight.copy_((spread + norm.eps).sqrt())
-        norm.bias += mean

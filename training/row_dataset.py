@@ -83,7 +83,11 @@ def bank(recipe: RowRecipe, data_dir: Path | None, held_out: bool) -> tuple[Bank
         Data("the project's stroke model: digits, marks, letters", count * 20, "Apache-2.0", ""),
         *([Data("drawn displays of seven segments", displays * 10, "Apache-2.0", "")] if displays else []),
         Data("digits of free fonts", len(fonts) * 10, "their own, all free", ""),
-        *([Data("digits of free fonts of people's hands", len(letterers) * 10, "OFL", "")] if letterers else []),
+        *(
+            [Data("digits of free fonts of people's hands", len(letterers) * 10, "their own, all free", "")]
+            if letterers
+            else []
+        ),
         Data("rows made from the above", recipe.strips, "CC BY-SA 3.0", ""),
     )
     return made, data

@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from edge.sequence import best_path
 from training.checkpoint import begin_with, row_net_of
-from training.from_onnx import row_net
+from training.from_onnx import normalise
 from training.recipe import RowRecipe
 from training.row_dataset import LABELS, Batch, Strip, bank, batches, by_width, padded, per_epoch, stock, validation
 from training.task import Measured, Task
@@ -27,13 +27,10 @@ class RowTask(Task[Batch]):
     def __init__(self, recipe: RowRecipe, data_dir: Path | None, out: Path, start: Path | None = None) -> None:
         """out: the run's folder; start: a checkpoint or a model file whose weights to begin with."""
         self.recipe, self.labels, self.network = recipe, LABELS, row_net_of(recipe)
-        of_file = start is not None and start.suffix == ".onnx"
-        if not of_file:
-            begin_with(self.network, start)
+        begin_with(self.network, start)
         self.strips = stock(recipe, data_dir, out / "strips")
-        if of_file and start:
-            shown = [batch.strips for batch in islice(batches(self.strips, recipe, 0), _MEASURED)]
-            self.network.load_state_dict(row_net(start, shown).state_dict())
+        if start is not None and start.suffix == ".onnx":
+            normalise(self.network, (batch.strips for batch in islice(batches(self.strips, recipe, 0), _MEASURED)))
         self.held_out = validation(recipe, data_dir)
         _, self.data = bank(recipe, data_dir, held_out=False)
 

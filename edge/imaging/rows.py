@@ -22,6 +22,8 @@ _FAR_BY_GAPS = 3.0  # times the median gap
 _ROOM = 0.8  # round a row that is made level
 _ENOUGH = 3  # strokes in a row before its pen can be told
 _BROADER = 2.2  # times the row's median breadth of the pen
+# Of the row's digit height, the least of a dot that parts groups: a pen's breadth, not a speck's.
+_DOT = 0.08
 
 
 @dataclass
@@ -182,7 +184,7 @@ def _within(row: RowOfStrokes, other: RowOfStrokes, reach: float) -> bool:
 
 def _parted(row: RowOfStrokes, components: list[Component]) -> list[RowOfStrokes]:
     """A row in parts where a gap is much wider than its others: what stands far off is something else, unless a dot or
-    a comma stands between.
+    a comma stands between; what stands twice as far is, anyway.
     """
     if len(row.body) <= _ENOUGH:
         return [row]
@@ -198,9 +200,13 @@ def _is_grouped(row: RowOfStrokes, i: int, end: int, components: list[Component]
     """Whether in the gap after the row's stroke `i`, from `end` on, stands what parts groups of digits."""
     before, after = row.body[i], row.body[i + 1]
     middle, foot = (before.y + before.bottom) / 2, max(before.bottom, after.bottom)
-    small = _SMALLEST * row.height
+    small, least = _SMALLEST * row.height, _DOT * row.height
     return any(
-        end <= mark.x and mark.right <= after.x and mark.h < small and middle < mark.centre[1] < foot + small
+        end <= mark.x
+        and mark.right <= after.x
+        and least <= max(mark.w, mark.h)
+        and mark.h < small
+        and middle < mark.centre[1] < foot + small
         for mark in components
     )
 

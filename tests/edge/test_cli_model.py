@@ -12,8 +12,9 @@ import pytest
 
 from edge.cli import main
 from edge.model_card import REJECT
+from edge.model_store import shipped
 from edge.recogniser import default_model
-from edge.sequence import BLANK, default_row_model
+from edge.sequence import BLANK
 from tests.edge.daemons import SAMPLES, Service, put
 
 SAMPLE = SAMPLES / "four-digits.png"
@@ -145,7 +146,7 @@ def test_doctor_says_which_models_are_in_use_and_where_they_are_from(here: Digit
     assert report["facts"]["model"]["origin"] == "promoted" and report["facts"]["model"]["card"]["name"] == "letters"
     said = [(one["topic"], one["level"], one["what"]) for one in report["findings"]]
     digits, rows = [what for topic, level, what in said if (topic, level) == ("model", "ok")]
-    assert "digits-0001.onnx (promoted, " in digits and "rows.onnx (shipped, " in rows
+    assert "digits-0001.onnx (promoted, " in digits and "rows-int8.onnx (shipped, " in rows
     notes = {topic: what for topic, level, what in said if level == "note"}
     assert "character by character" in notes["model"] and "left out" in notes["self-test"]
     facts = json.loads(out(here("doctor", "--json", "--provider", "cpu", "--model", default_model())))["facts"]
@@ -154,7 +155,7 @@ def test_doctor_says_which_models_are_in_use_and_where_they_are_from(here: Digit
 
 def test_live_reads_with_what_is_promoted(here: Digitd, with_card: Callable[..., Path], letters: Path) -> None:
     here("model", "promote", letters)
-    here("model", "promote", with_card(default_row_model(), "rows.onnx", name="rows2", labels=(BLANK, *LETTERS[:-1])))
+    here("model", "promote", with_card(shipped("rows"), "rows.onnx", name="rows2", labels=(BLANK, *LETTERS[:-1])))
     done = here("live", "--source", SAMPLES / "video.avi", "--no-window", "--format", "jsonl")
     events = [json.loads(line) for line in done.stdout.decode().splitlines()]
     readings = [one for one in events if one["kind"] == "reading"]

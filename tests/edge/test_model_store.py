@@ -74,7 +74,7 @@ def test_a_promoted_model_is_in_use_as_it_was_and_stays_when_the_file_goes(store
 
 def test_single_digits_and_whole_rows_are_apart(store, model_file, with_card):
     store.promote(model_file(), force=True)
-    store.promote(with_card(default_row_model(), "rows.onnx", name="my rows"))
+    store.promote(with_card(shipped("rows"), "rows.onnx", name="my rows"))
     assert promoted(store) == ["digits-0001.onnx"] and promoted(store, "rows") == ["rows-0001.onnx"]
     store.rollback("rows")
     assert promoted(store) == ["digits-0001.onnx"] and store.in_use("rows") is None
@@ -372,7 +372,8 @@ def test_commands_read_with_named_files_else_promoted_else_shipped(store, model_
     assert ModelFiles().reader(CPU).recogniser.card.name == "tiny"
     chosen = ModelFiles(default_model(), default_row_model()).chosen()
     assert (chosen.digits, chosen.rows) == (default_model(), default_row_model())
-    assert shipped("digits") == default_model() and shipped("rows") == default_row_model()
+    assert shipped("rows", "cpu").name == "rows-int8.onnx"
+    assert shipped("digits") == default_model() and shipped("rows", "cuda") == default_row_model()
 
 
 def test_what_is_chosen_is_another_choice_once_a_file_is_written_anew(store, model_file, monkeypatch):

@@ -46,11 +46,11 @@ def crops_of(hand, rng, each):
 
 @pytest.fixture(scope="module")
 def strange():
-    """A hand of which the shipped model reads at most 70 %."""
-    rng, recogniser = np.random.default_rng(8), Recogniser()
+    """A hand of which the shipped model reads at most 70 %, by as many crops as tell that of a hand."""
+    rng, recogniser = np.random.default_rng(5), Recogniser()
     while True:
         hand = draw_hand(rng, STRANGE)
-        crops, truth = crops_of(hand, rng, 10)
+        crops, truth = crops_of(hand, rng, 40)
         if (recogniser.log_probs(crops).argmax(1) == truth).mean() <= 0.7:
             return hand
 
@@ -75,7 +75,7 @@ def test_the_taught_file_reads_the_hand_that_the_base_could_not(strange, taught)
     crops, truth = crops_of(strange, np.random.default_rng(9), 20)
     before = (Recogniser().log_probs(crops).argmax(1) == truth).mean()
     after = (Recogniser(taught[1]).log_probs(crops).argmax(1) == truth).mean()
-    assert before < 0.8 and after > before + 0.15
+    assert before < 0.75 and after > before + 0.15
 
 
 def test_it_is_written_gated_with_its_card_and_an_int8_twin_or_a_word_why_not(taught):

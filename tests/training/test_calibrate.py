@@ -23,9 +23,18 @@ def test_a_known_temperature_is_recovered(temperature):
 
 def test_the_temperature_stays_within_its_bounds():
     log_probs, labels = drawn(1.0, count=500)
-    assert fit_temperature(log_probs * 100, labels) == pytest.approx(4, rel=0.01)
-    sure = np.log(np.full((50, 2), 0.5, np.float32)) + np.array([0.1, -0.1], np.float32)
-    assert fit_temperature(sure, np.zeros(50, np.int64)) == pytest.approx(0.25, rel=0.01)
+    assert fit_temperature(log_probs * 1000, labels) == pytest.approx(16, rel=0.01)
+    sure = np.log(np.full((50, 2), 0.5, np.float32)) + np.array([0.01, -0.01], np.float32)
+    assert fit_temperature(sure, np.zeros(50, np.int64)) == pytest.approx(1 / 16, rel=0.01)
+
+
+@pytest.mark.parametrize("count", [20, 100, 1000])
+def test_what_was_right_each_time_is_not_taken_for_always_right(count):
+    """Faint answers become sure ones, and the surer, the more of them were right."""
+    faint = np.log(np.tile(np.array([0.55, 0.2, 0.15, 0.1], np.float32), (count, 1)))
+    scaled = faint / fit_temperature(faint, np.zeros(count, np.int64))
+    doubt = 1 - np.exp(scaled - np.logaddexp.reduce(scaled, axis=1, keepdims=True)).max(1).mean()
+    assert 0.3 / count < doubt < 1.5 / count
 
 
 def test_calibrated_confidences_are_as_often_right_as_they_say():

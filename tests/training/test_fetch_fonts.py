@@ -8,6 +8,7 @@ import matplotlib
 import pytest
 from fontTools.ttLib import TTFont
 
+from edge.errors import ConfigError
 from training import fetch_fonts, row_dataset
 from training.recipe import RowRecipe, Writers
 from training.synth import banks
@@ -70,5 +71,5 @@ def test_the_list_names_each_family_once():
 
 def test_a_recipe_of_fonts_that_are_not_there_says_how_to_get_them(tmp_path):
     recipe = RowRecipe(reads="rows", name="none", writers=Writers(handwriting=0.1), handwriting=(tmp_path,))
-    with pytest.raises(Exception, match=rf"{tmp_path}: no font of digits there; `make fonts` fetches some"):
+    with pytest.raises(ConfigError, match=rf"{tmp_path}: no font of digits there; `make fonts` fetches some"):
         row_dataset._of_fonts(recipe, recipe.handwriting, held_out=False, printed=False)

@@ -103,7 +103,7 @@ def test_a_run_begins_with_another_runs_weights_but_not_with_a_digit_models(run,
     assert all(torch.equal(a, b) for a, b in zip(network.parameters(), learnt.parameters(), strict=True))
 
 
-def test_a_deeper_run_begins_with_what_a_shallower_one_says(run):
+def test_a_deeper_run_begins_with_what_a_shallower_one_says(run, tmp_path):
     start = run[0] / "run" / "best.pt"
     deeper = RECIPE.model_copy(update={"deeper": 1})
     network = checkpoint.row_net_of(deeper)
@@ -115,9 +115,31 @@ def test_a_deeper_run_begins_with_what_a_shallower_one_says(run):
         told, before = network.eval()(strips).exp(), learnt.eval()(strips).exp()
     assert torch.abs(told - before).max() < 0.1
     # The other way round weights would be lost.
-    with pytest.raises(RuntimeError), torch.no_grad():
-        learnt.load_state_dict(network.state_dict())
+    grown = tmp_path / "deeper.pt"
+    checkpoint.save(grown, network, deeper, checkpoint.Facts(1, 1.0, {}, (), row_dataset.LABELS))
+    with pytest.raises(ConfigError, match="another kind or width"):
+        checkpoint.begin_with(checkpoint.row_net_of(RECIPE), grown)
     assert RECIPE.sha256 != deeper.sha256
+
+
+def test_a_run_begins_with_a_model_file_deeper_or_not_but_with_no_other(run, tmp_path, monkeypatch):
+    out, _ = run
+    monkeypatch.setattr(row_task, "validation", lambda *_: [])
+    monkeypatch.setattr(row_task, "bank", lambda *_, **__: (None, ()))
+    for deeper in (0, 1):
+        recipe = RECIPE.model_copy(update={"deeper": deeper})
+        task = row_task.RowTask(recipe, None, out / "run", out / "rows.onnx")
+        strips = [ink for ink, _ in task.strips[:1]]
+        (told,) = RowModel(out / "rows.onnx", EngineConfig("cpu")).log_probs(strips)
+        with torch.no_grad():
+            said = task.network.eval()(torch.from_numpy(strips[0][None]))[0].numpy()
+        assert np.abs(np.exp(said) - np.exp(told)).max() < (0.1 if deeper else 1e-3)
+    wrong = tmp_path / "wrong.onnx"
+    wrong.write_bytes(b"no model")
+    for recipe, start in ((RECIPE, wrong), (RECIPE.model_copy(update={"width": 12}), out / "rows.onnx")):
+        with pytest.raises(ConfigError, match=start.name):
+            row_task.RowTask(recipe, None, tmp_path / "run", start)
+    assert not (tmp_path / "run").exists()  # said before the strips were made
 
 
 def test_a_batch_is_parted_among_processes_with_its_texts():

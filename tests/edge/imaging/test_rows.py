@@ -125,11 +125,23 @@ def test_groups_of_digits_parted_by_a_dot_or_a_comma_are_one_row(mark):
     assert len(row.body) == 5 and len(row.marks) == 1
 
 
-@pytest.mark.parametrize("mark", [(175, 30, 8, 8), (175, 130, 8, 8), (175, 50, 8, 50)])
+@pytest.mark.parametrize(
+    "mark",
+    [
+        pytest.param((175, 30, 8, 8), id="above"),
+        pytest.param((175, 130, 8, 8), id="far below"),
+        pytest.param((175, 96, 2, 2), id="a speck"),
+        pytest.param((10, 94, 8, 8), id="beside"),
+    ],
+)
 def test_what_is_no_dot_joins_no_groups(mark):
-    groups = [(x, 50, 30, 50) for x in (60, 95, 250, 285, 320)]
-    rows = rows_of(blocks(*groups, mark))
-    assert max(len(row.body) for row in rows) <= 3
+    groups = [(x, 50, 30, 50) for x in (60, 95, 215, 250, 285)]
+    assert sorted(len(row.body) for row in rows_of(blocks(*groups, mark)))[-2:] == [2, 3]
+
+
+def test_a_dot_joins_no_groups_that_stand_twice_as_far_apart():
+    groups = [(x, 50, 30, 50) for x in (60, 95, 260, 295, 330)]
+    assert sorted(len(row.body) for row in rows_of(blocks(*groups, (185, 94, 8, 8))))[-2:] == [2, 3]
 
 
 @given(st.integers(1, 6), st.integers(0, 10**6))

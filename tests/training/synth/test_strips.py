@@ -14,7 +14,7 @@ from edge.imaging.strip import DIGIT, HEIGHT
 from training.cells import Cells
 from training.hands import Hands
 from training.mnist import Mnist
-from training.synth import banks
+from training.synth import banks, strips
 from training.synth.manner import Manner
 from training.synth.strips import Bank, make_field, make_strip, written
 
@@ -64,6 +64,42 @@ def test_a_manner_bends_a_digit_the_same_way_each_time_and_another_digit_another
     for seed in range(60):
         much = Manner(1.2, np.random.default_rng(seed)).bent(8, ink)
         assert 0.5 <= much.shape[0] / ink.shape[0] <= 1.6 and 0.4 <= (much > 100).sum() / (ink > 100).sum() <= 2
+
+
+def block(tall, wide, foot=0.0):
+    return banks.Glyph(np.full((tall, wide), 255, np.uint8), foot)
+
+
+def test_ones_are_written_longer_or_shorter_than_other_digits_too():
+    rng = np.random.default_rng(0)
+    ones = [strips._one(block(banks.HEIGHT, 10), rng) for _ in range(200)]
+    shares = np.array([one.ink.shape[0] / banks.HEIGHT for one in ones])
+    assert shares[shares > 1].min() >= 1.1 and 1.6 < shares.max() <= 1.83 and 0.5 < shares.min() < 0.7
+    assert 0.6 < (shares > 1).mean() < 0.9
+    feet = np.array([one.foot for one in ones])
+    assert (feet[shares > 1] >= 0).all() and (feet[shares < 1] <= 0).all()  # below the line it stands on, or above
+    assert (feet <= 0.7 * (shares - 1).clip(0) * banks.HEIGHT + 1).all()
+
+
+def test_noughts_in_a_hurry_are_alike_small_and_above_the_line():
+    talls, wides = [], []
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        noughts = strips._Noughts.drawn(rng)
+        first, second = (noughts.small(block(banks.HEIGHT, 30), rng) for _ in range(2))
+        assert first.foot == second.foot <= 0  # one writer's stand alike
+        assert first.ink.shape[0] == pytest.approx(second.ink.shape[0], rel=0.4)
+        talls.append(first.ink.shape[0] / banks.HEIGHT)
+        wides.append(first.ink.shape[1] / 30)
+    assert 0.2 < min(talls) < 0.35 and max(talls) < 1 and max(wides) < 1.4
+
+
+def test_ones_are_drawn_most_often():
+    rng = np.random.default_rng(0)
+    digits = "".join(strips._text(rng) for _ in range(4000))
+    counts = {digit: digits.count(digit) for digit in "0123456789"}
+    # Noughts end amounts.
+    assert max("123456789", key=counts.get) == "1" and min(counts.values()) > 0.06 * len(digits)
 
 
 @pytest.mark.parametrize("text", ["7", "407", "11111", "00000000"])
