@@ -5,6 +5,8 @@ VENV ?= .venv
 RECIPE ?= configs/recipes/digits.toml
 CHECKPOINT ?= runs/digits/best.pt
 OUT ?= edge/models/digits.onnx
+# The parts of the row model's training: each begins where the one before it ends.
+ROWS := rows rows-further rows-uncommon rows-edges rows-cameras rows-hands rows-deeper rows-longer
 
 # Folder with mnist/ and the other data; without it DIGITD_DATA, else MNIST is downloaded where a command needs it.
 DATA_DIR ?=
@@ -22,7 +24,7 @@ PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test format train export evaluate calibrate fonts bench-accuracy bench-speed bench-live bench-engine bench-gpu bench-shaky bench-finetune bench-fewshot reproduce samples docs pictures clean distclean
+.PHONY: help demo test format train export evaluate calibrate train-rows export-rows fonts bench-accuracy bench-speed bench-live bench-engine bench-gpu bench-shaky bench-finetune bench-fewshot reproduce samples docs pictures clean distclean
 
 help: ## List what make can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -49,6 +51,19 @@ train: $(VENV)/.dev ## Train the model of RECIPE (runs/); takes hours on a CPU
 
 export: $(VENV)/.dev ## Write CHECKPOINT as the shipped model file, with its card (edge/models/)
 	$(BIN)/digitd export "$(CHECKPOINT)" --out "$(OUT)" $(DATA)
+
+train-rows: fonts ## Train the model of whole rows, part by part (runs/); a day on a CPU, gone on with where it stopped
+	@start=; for part in $(ROWS); do \
+		test -f runs/$$part/done || { $(BIN)/digitd train --recipe $$part $$start $(DATA) \
+			$$(test -f runs/$$part/state.pt && echo --resume) && touch runs/$$part/done; } || exit; \
+		start="--start runs/$$part/best.pt"; \
+	done
+
+export-rows: $(VENV)/.dev ## Write the last part as the shipped row models, with their cards (edge/models/)
+	$(BIN)/digitd export runs/$(lastword $(ROWS))/best.pt --precision packed,int8 --out runs/rows.onnx $(DATA)
+	for end in onnx md; do \
+		mv runs/rows.packed.$$end edge/models/rows.$$end && mv runs/rows.int8.$$end edge/models/rows-int8.$$end || exit; \
+	done
 
 evaluate: $(VENV)/.dev ## Accuracy of the shipped model on MNIST's test set
 	$(BIN)/digitd evaluate $(if $(MODEL),"$(MODEL)") $(DATA)

@@ -12,7 +12,7 @@ that is what settings are tuned on. Without MNIST the project's stroke model wri
 import argparse
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -32,14 +32,17 @@ from edge.reader import Reader
 from edge.row import Row
 from edge.sources.picture import load
 from training import mnist, recipe
+from training.cells import wheels_at_rest
 from training.confidence import calibration_error
+from training.row_dataset import fonts_of
 from training.synth.displays import DisplaySource
+from training.synth.meter import MeterSource
 from training.synth.scene import TIERS, make_scene
-from training.synth.sources import DigitSource, MnistSource, StrokeSource
+from training.synth.sources import DigitSource, MnistSource, SetSource, StrokeSource
 
 # What two others reach on held-out pictures of the same kinds, the way tutorials do it (one global threshold, one
 # contour a digit) and PP-OCRv6 by RapidOCR 3.10; and what is to be reached. For sheets those were photographs of A4
-# sheets, for years pages of real parish registers, for displays photographs of meters, clocks and price tags.
+# sheets, for years pages of real parish registers, for displays, print and meters photographs of all three together.
 KINDS = {
     "separated": ("separated digits, flat scan", 0.79, 0.93, 0.985),
     "photo": ("photographs, 1280x720", 0.17, 0.94, 0.98),
@@ -49,8 +52,13 @@ KINDS = {
     "sheets": ("long rows on sheets, 8 to 18 digits", 0.22, 0.92, 0.97),
     "years": ("years in old registers", 0.02, 0.87, 0.93),
     "displays": ("displays of seven segments", 0.05, 0.78, 0.90),
+    "printed": ("numbers set in print", 0.05, 0.78, 0.90),
+    "meters": ("meters, put together of real wheels", 0.05, 0.78, 0.90),
     "cheques": ("real cheque amounts, ORAND-CAR-2014 A", 0.07, 0.80, 0.95),
 }
+
+_ROWS = Path("configs/recipes/rows-longer.toml")
+_FONT = 120  # pixels of a font's digits before they are photographed
 
 RISKS = (0.001, 0.005, 0.01, 0.02, 0.05)
 """Shares of wrong rows among accepted ones that the table of coverage is made for."""
@@ -77,12 +85,50 @@ class Outcome:
         return self.got == self.sample.text
 
 
-def generated(kind: str, source: DigitSource, count: int, seed: int) -> Iterator[Sample]:
-    if kind == "displays":
-        source = DisplaySource()
-    for i in range(count):
-        scene = make_scene(TIERS[kind], source, np.random.default_rng([seed, i]))
-        yield Sample(f"{kind}-{i:04d}", scene.image, scene.rows[0].text)
+def pictures(kind: str, source: DigitSource, count: int, seed: int, data_dir: Path | None) -> Iterator[Sample]:
+    """`count` pictures of a kind, of cheques all. Raises ConfigError at once where its data is missing."""
+    if kind != "cheques":
+        return generated(kind, source, count, seed, data_dir)
+    folder = mnist.data_folder(data_dir).parent / "orand_car_dev"
+    if not (folder / "labels.tsv").is_file():
+        raise ConfigError(f"{folder}: not there")
+    return cheques(folder)
+
+
+def generated(kind: str, source: DigitSource, count: int, seed: int, data_dir: Path | None = None) -> Iterator[Sample]:
+    """Pictures of a kind, by the `source` where written by hand. Raises ConfigError at once where data is missing."""
+    make = _maker(kind, source, data_dir)
+    return (Sample(f"{kind}-{i:04d}", *make(np.random.default_rng([seed, i]))) for i in range(count))
+
+
+def _maker(kind: str, source: DigitSource, data_dir: Path | None) -> Callable[[np.random.Generator], tuple[U8, str]]:
+    if kind == "meters":
+        return MeterSource(*wheels_at_rest(data_dir, *_held_out())).counter
+    source = DisplaySource() if kind == "displays" else _fonts() if kind == "printed" else source
+
+    def drawn(rng: np.random.Generator) -> tuple[U8, str]:
+        scene = make_scene(TIERS[kind], source, rng)
+        return scene.image, scene.rows[0].text
+
+    return drawn
+
+
+def _held_out() -> tuple[float, int]:
+    """The share of data that the row model's recipes hold out, and by which seed."""
+    return _rows().validation, _rows().split
+
+
+def _rows() -> recipe.RowRecipe:
+    found = recipe.load(_ROWS)
+    assert isinstance(found, recipe.RowRecipe)
+    return found
+
+
+def _fonts() -> SetSource:
+    """Fonts for print that the row model's last recipe holds out, of digits that all stand on the line."""
+    styles = fonts_of(_rows(), _rows().fonts, held_out=True, height=_FONT)
+    level = [style for style in styles if max(abs(ways[0].foot) for ways in style.digits) < _FONT / 12]
+    return SetSource(tuple(tuple(ways[0].ink for ways in style.digits) for style in level))
 
 
 def cheques(folder: Path) -> Iterator[Sample]:
@@ -167,14 +213,12 @@ def main() -> None:
     generated_rows: list[Outcome] = []
     for kind in KINDS:
         seed = arguments.seed + (arguments.split == "test")
-        if kind == "cheques":
-            folder = mnist.data_folder(arguments.data_dir).parent / "orand_car_dev"
-            if not (folder / "labels.tsv").is_file():
-                console.print(f"{folder}: not there, so no cheques are read")
-                continue
-            samples, count = cheques(folder), None
-        else:
-            samples, count = generated(kind, source, arguments.count, seed), arguments.count
+        try:
+            samples = pictures(kind, source, arguments.count, seed, arguments.data_dir)
+        except ConfigError as error:
+            console.print(f"{error}; left out: {KINDS[kind][0]}", soft_wrap=True)
+            continue
+        count = None if kind == "cheques" else arguments.count
         shown = track(samples, kind, count, console=console, transient=True)
         outcomes = [judge(reader, sample) for sample in shown]
         right = sum(outcome.right for outcome in outcomes)

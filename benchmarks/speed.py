@@ -10,9 +10,11 @@ rows are by held-out writers. Peers are measured where `benchmarks.peers` finds 
 import argparse
 import json
 import math
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -24,18 +26,18 @@ from rich.progress import track
 from rich.table import Table
 
 from benchmarks import peers, processes
-from benchmarks.accuracy import KINDS, Sample, cheques, generated, source_of
+from benchmarks.accuracy import KINDS, Sample, generated, pictures, source_of
 from benchmarks.timing import compared, in_turns
 from edge.arrays import U8, u8
 from edge.bench import ms
 from edge.engine import EngineConfig
+from edge.errors import ConfigError
 from edge.imaging.ink import Ink, find_inks
 from edge.imaging.lines import Line as RowLine
 from edge.imaging.lines import find_lines
 from edge.imaging.strip import HEIGHT
 from edge.reader import Reader
 from edge.sequence import best_path
-from training import mnist
 from training.synth.sources import DigitSource
 
 _ROW = 160  # pixels of a strip of some seven digits
@@ -152,12 +154,10 @@ def kinds(reader: Reader, source: DigitSource, count: int, seed: int, data_dir: 
     """By kind of picture: a frame's time, and that of its unavoidable parts, milliseconds."""
     figures = {}
     for kind in KINDS:
-        if kind == "cheques":
-            folder = mnist.data_folder(data_dir).parent / "orand_car_dev"
-            samples = list(cheques(folder))[:count] if (folder / "labels.tsv").is_file() else []
-        else:
-            samples = list(generated(kind, source, count, seed))
-        if not samples:
+        try:
+            samples = list(islice(pictures(kind, source, count, seed, data_dir), count))
+        except ConfigError as error:
+            print(f"{error}; left out: {KINDS[kind][0]}", file=sys.stderr)
             continue
         reader.read(samples[0].image)
         times, parts = [], []

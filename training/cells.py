@@ -91,7 +91,8 @@ SETS = {
 
 @dataclass(frozen=True)
 class Cells:
-    """inks: uint8 [h, w] each, cropped, 0 paper to 255 ink; labels: int64 [N], 0 to 9; printed: bool [N], set, not
+    """inks: uint8 [h, w] each, cropped, 0 paper to 255 ink; labels: int64 [N], 0 to 9; index: int64 [N], which of the
+    file's pictures; printed: bool [N], set, not
     written; held_out: bool [N], what the set itself keeps for choosing, None where it does not say; rejects: inks of
     what is no digit; dropped: cells with a digit's label in which none was found; sha256: of the file.
     """
@@ -101,6 +102,7 @@ class Cells:
     sha256: str
     inks: tuple[U8, ...]
     labels: np.ndarray
+    index: np.ndarray
     printed: np.ndarray
     held_out: np.ndarray | None
     rejects: tuple[U8, ...]
@@ -114,6 +116,7 @@ class Cells:
             self.sha256,
             tuple(self.inks[i] for i in np.flatnonzero(index)),
             self.labels[index],
+            self.index[index],
             self.printed[index],
             None if self.held_out is None else self.held_out[index],
             tuple(self.rejects[i] for i in np.flatnonzero(rejects)),
@@ -123,9 +126,7 @@ class Cells:
 
 def load(data_dir: Path | None = None) -> list[Cells]:
     """All sets, from beside MNIST's folder. Raises ConfigError with the mend where one is missing or broken."""
-    folder = mnist.data_folder(data_dir)
-    folder = folder.parent if folder.name == "mnist" else folder
-    return [_load(folder / name, kind) for name, kind in SETS.items()]
+    return [_load(_folder(data_dir) / name, kind) for name, kind in SETS.items()]
 
 
 def split(cells: list[Cells], share: float, seed: int) -> tuple[list[Cells], list[Cells]]:
@@ -138,6 +139,30 @@ def split(cells: list[Cells], share: float, seed: int) -> tuple[list[Cells], lis
         rest.append(one.take(~held, ~rejects))
         held_out.append(one.take(held, rejects))
     return rest, held_out
+
+
+def wheels_at_rest(data_dir: Path | None, share: float, seed: int) -> tuple[U8, np.ndarray]:
+    """Water meters' wheels, as photographed, of what `split` holds out and of `share` of those in which no ink was
+    found: uint8 [N, side, side] and their digits, int64 [N]. Raises ConfigError as `load`.
+    """
+    name = "meter_wheels.npz"
+    sets = load(data_dir)
+    rest, _ = split(sets, share, seed)
+    which = list(SETS).index(name)
+    images, labels, _, _ = _read(_folder(data_dir) / name, SETS[name])
+    truth = np.array([SETS[name].truth(label) for label in labels], np.int64)
+    unused = np.ones(len(images), bool)
+    unused[rest[which].index] = False
+    dropped = np.ones(len(images), bool)
+    dropped[sets[which].index] = False
+    unused &= ~dropped | (np.random.default_rng(seed).random(len(images)) < share)
+    chosen = np.flatnonzero(unused & (truth >= 0))
+    return u8(images[chosen]), truth[chosen]
+
+
+def _folder(data_dir: Path | None) -> Path:
+    folder = mnist.data_folder(data_dir)
+    return folder.parent if folder.name == "mnist" else folder
 
 
 def _load(path: Path, kind: _Kind) -> Cells:
@@ -159,6 +184,7 @@ def _load(path: Path, kind: _Kind) -> Cells:
         sha256,
         tuple(inks[i] for i in np.flatnonzero(kept)),
         truth[index][kept],
+        index[kept],
         printed[kept],
         None if (parts == "all").all() else (parts == "val")[index][kept],
         tuple(rejects),

@@ -33,6 +33,8 @@ def rows(
     longest: of each picture only the row with most digits.
     """
     for kind, tier in TIERS.items():
+        if kind == "printed":  # rows of a hand, set as by a machine, are nobody's
+            continue
         for i in tqdm(range(count), kind, leave=False):
             scene = make_scene(tier, source, np.random.default_rng([seed, i, *kind.encode()]))
             grey, _ = working_size(np.asarray(cv2.cvtColor(scene.image, cv2.COLOR_BGR2GRAY), np.uint8))

@@ -53,8 +53,8 @@ def bank(recipe: RowRecipe, data_dir: Path | None, held_out: bool) -> tuple[Bank
     ]
     seen = cells.split(cells.load(data_dir) if recipe.writers.cells else [], recipe.validation, recipe.split)[held_out]
     rng = np.random.default_rng([_INKS, held_out, 0, recipe.seed])
-    fonts = _of_fonts(recipe, recipe.fonts, held_out) if recipe.writers.fonts else []
-    letterers = _of_fonts(recipe, recipe.handwriting, held_out, printed=False) if recipe.writers.handwriting else []
+    fonts = fonts_of(recipe, recipe.fonts, held_out) if recipe.writers.fonts else []
+    letterers = fonts_of(recipe, recipe.handwriting, held_out, printed=False) if recipe.writers.handwriting else []
     count = round(recipe.hands * (recipe.validation if held_out else 1))
     by_writer, by_set = banks.of_mnist(digits), banks.of_hands(foreign)
     strokes, marks = banks.of_strokes(count, rng), banks.of_marks(_MARKS, rng)
@@ -93,9 +93,11 @@ def bank(recipe: RowRecipe, data_dir: Path | None, held_out: bool) -> tuple[Bank
     return made, data
 
 
-def _of_fonts(recipe: RowRecipe, folders: Sequence[Path], held_out: bool, printed: bool = True) -> list[banks.Style]:
-    """The fonts to learn from, or those held out. Raises ConfigError where there are none."""
-    fonts = banks.of_fonts(folders, printed)
+def fonts_of(
+    recipe: RowRecipe, folders: Sequence[Path], held_out: bool, printed: bool = True, height: int = banks.HEIGHT
+) -> list[banks.Style]:
+    """The fonts to learn from, or those held out; as `banks.of_fonts`. Raises ConfigError where there are none."""
+    fonts = banks.of_fonts(folders, printed, height)
     if not fonts:
         raise ConfigError(f"{', '.join(map(str, folders))}: no font of digits there; `make fonts` fetches some")
     others = np.random.default_rng(_FONTS).random(len(fonts)) < recipe.validation

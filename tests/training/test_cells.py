@@ -348,3 +348,25 @@ def test_of_the_real_sets_most_cells_give_their_digit(data_dir: Path, tmp_path: 
     np.savez(tmp_path / name, **some)
     one = cells._load(tmp_path / name, cells.SETS[name])
     assert len(one.labels) / (len(one.labels) + one.dropped) > share
+
+
+def test_wheels_to_measure_by_are_none_that_are_learnt_from(folder: Path, sets: list[cells.Cells]) -> None:
+    (meters,) = (i for i, name in enumerate(cells.SETS) if name == METERS)
+    rest, _ = cells.split(sets, 0.3, 1)
+    with np.load(folder / METERS) as file:
+        images, labels = file["images"], file["labels"]
+    learnt = {images[i].tobytes() for i in rest[meters].index}
+    found, truth = cells.wheels_at_rest(folder, 0.3, 1)
+    assert found.dtype == np.uint8 and len(found) == len(truth) > 10
+    by_picture = {image.tobytes(): label for image, label in zip(images, labels, strict=True)}
+    for image, digit in zip(found, truth, strict=True):
+        assert image.tobytes() not in learnt
+        assert cells._rolling(str(by_picture[image.tobytes()])) == digit
+
+
+def test_an_ink_tells_which_picture_it_is_of(sets: list[cells.Cells], folder: Path) -> None:
+    for one, name in zip(sets, cells.SETS, strict=True):
+        with np.load(folder / name) as file:
+            labels = file["labels"]
+        truth = np.array([cells.SETS[name].truth(str(label)) for label in labels])
+        assert (truth[one.index] == one.labels).all() and len(set(one.index.tolist())) == len(one.labels)

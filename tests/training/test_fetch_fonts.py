@@ -72,4 +72,4 @@ def test_the_list_names_each_family_once():
 def test_a_recipe_of_fonts_that_are_not_there_says_how_to_get_them(tmp_path):
     recipe = RowRecipe(reads="rows", name="none", writers=Writers(handwriting=0.1), handwriting=(tmp_path,))
     with pytest.raises(ConfigError, match=rf"{tmp_path}: no font of digits there; `make fonts` fetches some"):
-        row_dataset._of_fonts(recipe, recipe.handwriting, held_out=False, printed=False)
+        row_dataset.fonts_of(recipe, recipe.handwriting, held_out=False, printed=False)

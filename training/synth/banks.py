@@ -90,21 +90,21 @@ def of_strokes(count: int, rng: np.random.Generator) -> list[Style]:
     return styles
 
 
-def of_fonts(folders: Sequence[Path], printed: bool = True) -> list[Style]:
+def of_fonts(folders: Sequence[Path], printed: bool = True, height: int = HEIGHT) -> list[Style]:
     """A style per font file (TrueType or OpenType) that draws ten different digits. printed: set, else people's hands
-    made fonts, whose digits are set side by side as people write them.
+    made fonts, whose digits are set side by side as people write them; height: pixels of a digit, about.
     """
     styles = []
     for path in sorted(path for folder in folders for path in folder.rglob("*") if path.suffix in {".ttf", ".otf"}):
         try:
-            font = ImageFont.truetype(str(path), 2 * HEIGHT)
-            glyphs = [_printed(font, str(label)) for label in range(10)]
+            font = ImageFont.truetype(str(path), 2 * height)
+            glyphs = [_printed(font, str(label), height) for label in range(10)]
         except (OSError, ValueError):
             continue  # a font of no digits, or not for this library
         inks = {glyph.ink.tobytes() for glyph in glyphs}
         tall = float(np.median([glyph.ink.shape[0] for glyph in glyphs]))
         if len(inks) == 10 and tall >= 8:
-            styles.append(Style(tuple((_sized(glyph, HEIGHT / tall),) for glyph in glyphs), printed))
+            styles.append(Style(tuple((_sized(glyph, height / tall),) for glyph in glyphs), printed))
     return styles
 
 
@@ -210,15 +210,15 @@ def _lit(display: Display, label: int, segments: str | None, eight: tuple[int, .
     return Glyph(np.pad(glyph.ink, ((0, 0), (max(0, room), 0))), foot)
 
 
-def _printed(font: ImageFont.FreeTypeFont, text: str) -> Glyph:
-    side = 4 * HEIGHT
+def _printed(font: ImageFont.FreeTypeFont, text: str, height: int) -> Glyph:
+    side = 4 * height
     picture = Image.new("L", (side, side))
-    ImageDraw.Draw(picture).text((HEIGHT, 3 * HEIGHT), text, fill=255, font=font, anchor="ls")
+    ImageDraw.Draw(picture).text((height, 3 * height), text, fill=255, font=font, anchor="ls")
     ink = np.asarray(picture)
     _, y, _, h = cv2.boundingRect(ink)
     if not h:
         raise ValueError(f"no {text} in this font")
-    return Glyph(cropped(ink), y + h - 3 * HEIGHT)
+    return Glyph(cropped(ink), y + h - 3 * height)
 
 
 def _sized(glyph: Glyph, scale: float) -> Glyph:

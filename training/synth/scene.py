@@ -131,6 +131,13 @@ TIERS: dict[str, Tier] = {
             lines=("none", "none", "ruled"),
         ),
     ),
+    "printed": Tier(
+        digits=(3, 10),
+        height=(24, 90),
+        pose=Pose(frame=(1280, 720), rotation=8),
+        layout=Layout(clear=0.06, gap=(0.02, 0.15), gap_jitter=0, baseline=0, drift=0, size=0, descend=0),
+        paper=PaperStyle(pens=("black felt",), board=0.2),
+    ),
     "displays": Tier(
         digits=(3, 8),
         height=(40, 120),

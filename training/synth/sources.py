@@ -60,6 +60,26 @@ class MnistWriter:
         return cropped(sharp)
 
 
+@dataclass(frozen=True)
+class SetWriter:
+    """A font, or whatever else draws each digit in one way."""
+
+    digits: tuple[U8, ...]
+
+    def digit(self, label: int, rng: np.random.Generator) -> U8:
+        return self.digits[label]
+
+
+@dataclass(frozen=True)
+class SetSource:
+    """Fonts' digits: uint8 [h, w] for 0 to 9 each."""
+
+    fonts: tuple[tuple[U8, ...], ...]
+
+    def writer(self, rng: np.random.Generator) -> SetWriter:
+        return SetWriter(self.fonts[int(rng.integers(len(self.fonts)))])
+
+
 class MnistSource:
     """MNIST's writers, by QMNIST's ids; without them every writer is drawn from all digits."""
 

@@ -19,6 +19,7 @@ from training.synth.banks import HEIGHT, Glyph, Style
 from training.synth.glyphs import MARKS
 from training.synth.manner import Manner
 from training.synth.strip_photo import photographed
+from training.synth.strokes import cropped
 
 SEPARATORS = ("dot", "comma", "dash", "colon", "slash")
 BEFORE = ("dollar", "hash", "euro", "pound", "equals", "dash", "asterisk", "cross", "left bracket")
@@ -106,6 +107,8 @@ def make_field(bank: Bank, rng: np.random.Generator) -> Field:
     middle = y + line.middle * scale
     if rng.random() < 0.2:
         _neighbours(canvas, middle, tall, bank, rng)
+    if rng.random() < 0.08:
+        _edge(canvas, x, x + w, tall, rng)
     grey = photographed(canvas, tall, rng)
     return Field(grey, text, x + line.left * scale, x + line.right * scale, middle, tall)
 
@@ -234,10 +237,23 @@ class _Noughts:
 
 
 def _one(glyph: Glyph, rng: np.random.Generator) -> Glyph:
-    """A one as no other digit is written: a long stroke, from above the others or to below them, or a short one."""
+    """A one as no other digit is written: a long stroke, from above the others or to below them, a short one, or one
+    bent like a bracket.
+    """
+    if rng.random() < 0.25:
+        return Glyph(_bowed(glyph.ink, rng.uniform(0.08, 0.24) * rng.choice([-1, 1])), glyph.foot)
     tall = rng.uniform(1.1, 1.8) if rng.random() < 0.75 else rng.uniform(0.55, 0.9)
     long = _resized(glyph, rng.uniform(0.8, 1.3), tall)
     return Glyph(long.ink, glyph.foot + rng.uniform(0, 0.7) * (tall - 1) * HEIGHT)
+
+
+def _bowed(ink: U8, far: float) -> U8:
+    """The ink with its middle pushed to the right by `far` of its height, to the left where that is negative."""
+    h, w = ink.shape
+    push = far * h * (1 - np.linspace(-1, 1, h, dtype=np.float32) ** 2)
+    pad = int(np.ceil(abs(far) * h))
+    x, y = np.meshgrid(np.arange(w + 2 * pad, dtype=np.float32) - pad, np.arange(h, dtype=np.float32))
+    return cropped(u8(cv2.remap(ink, x - push[:, None].astype(np.float32), y, cv2.INTER_LINEAR)))
 
 
 def _resized(glyph: Glyph, wide: float, tall: float) -> Glyph:
@@ -297,6 +313,8 @@ def _set(kinds: list[tuple[str, Glyph]], printed: bool, rng: np.random.Generator
     boxes = np.array(digits)
     if not printed and len(digits) > 1 and rng.random() < 0.15:
         _joined(canvas, boxes, rng)
+    elif printed and len(digits) == len(placed) and rng.random() < 0.15:
+        _windows(canvas, boxes, rng)
     _, y, _, h = cv2.boundingRect(canvas)
     y, h = (y, h) if h else (0, 2 * room)
     body = boxes[boxes[:, 3] >= BODY * boxes[:, 3].max()]
@@ -323,6 +341,41 @@ def _joined(canvas: U8, boxes: np.ndarray, rng: np.random.Generator) -> None:
             int(other[1] + other[3] * (level + rng.normal(0, 0.08))),
         )
         cv2.line(canvas, start, stop, 255, breadth, cv2.LINE_AA)
+
+
+def _windows(canvas: U8, boxes: np.ndarray, rng: np.random.Generator) -> None:
+    """What parts the windows of a meter: a plate as dark as the digits between them, sometimes above and below too."""
+    dark = int(rng.integers(90, 256))
+    room = rng.uniform(0.05, 0.35)
+    top = round(boxes[:, 1].min() - HEIGHT * rng.uniform(0.1, 0.4))
+    bottom = round((boxes[:, 1] + boxes[:, 3]).max() + HEIGHT * rng.uniform(0.1, 0.4))
+    closed = rng.random() < 0.5
+    beyond = round(HEIGHT * rng.uniform(0.12, 0.4))  # else a bar between digits were a one
+    for one, other in pairwise(boxes):
+        start, stop = one[0] + one[2], other[0]
+        margin = round(room * (stop - start))
+        if stop - start - 2 * margin >= 2:
+            canvas[max(0, top - beyond) : bottom + beyond, start + margin : stop - margin] = dark
+    if closed:
+        canvas[max(0, top - beyond) : top] = dark
+        canvas[bottom : bottom + beyond] = dark
+
+
+def _edge(canvas: U8, left: int, right: int, tall: float, rng: np.random.Generator) -> None:
+    """The end of the paper, a thumb or a thing, beside a row from `left` to `right`: dark to the canvas' end."""
+    h, w = canvas.shape
+    away = rng.uniform(0.08, 0.7) * tall
+    lean = rng.normal(0, 0.15) * h
+    if rng.random() < 0.5:
+        x, end = left - away, -2
+    else:
+        x, end = right + away, w + 2
+    if 2 < x < w - 2:
+        corners = np.array([[x - lean, 0], [end, 0], [end, h], [x + lean, h]])
+        here = np.zeros_like(canvas)
+        cv2.fillPoly(here, [np.round(corners).astype(np.int32)], int(rng.integers(60, 256)), cv2.LINE_AA)
+        grain = cv2.resize(rng.uniform(0.4, 1, (6, 6)).astype(np.float32), (w, h), interpolation=cv2.INTER_CUBIC)
+        np.maximum(canvas, (here * np.clip(grain, 0, 1)).astype(np.uint8), out=canvas)
 
 
 def _bent(ink: U8, rng: np.random.Generator) -> U8:

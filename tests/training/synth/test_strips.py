@@ -73,12 +73,47 @@ def block(tall, wide, foot=0.0):
 def test_ones_are_written_longer_or_shorter_than_other_digits_too():
     rng = np.random.default_rng(0)
     ones = [strips._one(block(banks.HEIGHT, 10), rng) for _ in range(200)]
+    ones = [one for one in ones if one.ink.shape[0] != banks.HEIGHT]  # the others are bowed
+    assert 120 < len(ones) < 180
     shares = np.array([one.ink.shape[0] / banks.HEIGHT for one in ones])
     assert shares[shares > 1].min() >= 1.1 and 1.6 < shares.max() <= 1.83 and 0.5 < shares.min() < 0.7
     assert 0.6 < (shares > 1).mean() < 0.9
     feet = np.array([one.foot for one in ones])
     assert (feet[shares > 1] >= 0).all() and (feet[shares < 1] <= 0).all()  # below the line it stands on, or above
     assert (feet <= 0.7 * (shares - 1).clip(0) * banks.HEIGHT + 1).all()
+
+
+def test_a_bowed_one_keeps_its_ends_and_its_height():
+    ink = block(40, 6).ink
+    for far in (-0.2, 0.2):
+        bowed = strips._bowed(ink, far)
+        left = (bowed > 127).argmax(1)
+        assert bowed.shape[0] == 40 and bowed.shape[1] == pytest.approx(6 + 8, abs=2)
+        middle, ends = left[20], (left[0] + left[-1]) / 2
+        assert middle - ends == pytest.approx(far * 40, abs=1.5)
+
+
+def test_windows_stand_between_digits_touch_none_and_are_taller():
+    boxes = np.array([[10, 60, 20, 40], [50, 62, 20, 38], [90, 60, 20, 40]])
+    for seed in range(50):
+        canvas = np.zeros((160, 120), np.uint8)
+        strips._windows(canvas, boxes, np.random.default_rng(seed))
+        for x, y, w, h in boxes:
+            assert not canvas[y : y + h, x : x + w].any()
+        for x in (40, 80):
+            tall = np.flatnonzero(canvas[:, x])
+            assert tall[0] <= 60 - 0.2 * banks.HEIGHT and tall[-1] >= 100 + 0.2 * banks.HEIGHT
+        assert canvas.max() >= 90
+
+
+def test_an_edge_is_dark_to_the_canvas_end_and_leaves_the_row_alone():
+    sides = set()
+    for seed in range(60):
+        canvas = np.zeros((50, 300), np.uint8)
+        strips._edge(canvas, 80, 220, 40.0, np.random.default_rng(seed))
+        assert not canvas[:, 100:200].any()
+        sides |= {side for side, part in (("left", canvas[:, 0]), ("right", canvas[:, -1])) if part.min() > 20}
+    assert sides == {"left", "right"}
 
 
 def test_noughts_in_a_hurry_are_alike_small_and_above_the_line():
@@ -108,7 +143,7 @@ def test_a_line_is_as_wide_as_its_digits_want_and_its_middle_is_theirs(text, ban
         line = written(text, bank, np.random.default_rng(seed))
         h, w = line.ink.shape
         assert 0 <= line.left < line.right <= w and 0 <= line.middle <= h
-        assert 0.5 * banks.HEIGHT <= line.height <= 1.7 * banks.HEIGHT
+        assert 0.5 * banks.HEIGHT <= line.height <= 1.9 * banks.HEIGHT
         assert line.right - line.left >= 2 * len(text)
 
 
@@ -151,7 +186,9 @@ def cells_of(labels: list[int], printed: bool, least: int = 4) -> Cells:
         ink[:, -1] = 40
     rejects = tuple(np.full((20, 10 + i), 255, np.uint8) for i in range(5))
     count = len(labels)
-    return Cells("drawn", "none", "", tuple(inks), np.array(labels), np.full(count, printed), None, rejects, 0)
+    return Cells(
+        "drawn", "none", "", tuple(inks), np.array(labels), np.arange(count), np.full(count, printed), None, rejects, 0
+    )
 
 
 def style_of(size: int, printed: bool, ways: int = 1) -> banks.Style:
