@@ -24,7 +24,7 @@ PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test format train export evaluate calibrate train-rows export-rows fonts bench-accuracy bench-speed bench-live bench-engine bench-gpu bench-shaky bench-finetune bench-fewshot reproduce samples docs pictures clean distclean
+.PHONY: help demo test format train export train-rows export-rows evaluate calibrate fonts bench-accuracy bench-speed bench-live bench-engine bench-gpu bench-shaky bench-finetune bench-fewshot reproduce samples docs pictures clean distclean
 
 help: ## List what make can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))

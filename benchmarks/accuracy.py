@@ -32,11 +32,10 @@ from edge.reader import Reader
 from edge.row import Row
 from edge.sources.picture import load
 from training import mnist, recipe
-from training.cells import wheels_at_rest
 from training.confidence import calibration_error
 from training.row_dataset import fonts_of
 from training.synth.displays import DisplaySource
-from training.synth.meter import MeterSource
+from training.synth.meter import held_out_meters
 from training.synth.scene import TIERS, make_scene
 from training.synth.sources import DigitSource, MnistSource, SetSource, StrokeSource
 
@@ -103,7 +102,7 @@ def generated(kind: str, source: DigitSource, count: int, seed: int, data_dir: P
 
 def _maker(kind: str, source: DigitSource, data_dir: Path | None) -> Callable[[np.random.Generator], tuple[U8, str]]:
     if kind == "meters":
-        return MeterSource(*wheels_at_rest(data_dir, *_held_out())).counter
+        return held_out_meters(data_dir, *_held_out())[1].counter
     source = DisplaySource() if kind == "displays" else _fonts() if kind == "printed" else source
 
     def drawn(rng: np.random.Generator) -> tuple[U8, str]:

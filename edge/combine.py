@@ -25,9 +25,9 @@ _FARTHEST = 2.5  # by which the candidates may prefer another text: strokes that
 _WORST = -40.0  # score of a text that there is no way to spell
 
 # Logistic regression: 1; how far the next best text is; how well the steps, and how well the candidates, like this one;
-# whether the candidates alone read it too; whether it is one digit. By `python -m training.confidence --longest`; the
-# last is from before digits beside rows were no more asked about, which leaves too few to fit it by.
-CALIBRATION = (0.446, 0.924, 0.576, 0.121, 0.529, -4.353)
+# whether the candidates alone read it too; whether it is one digit. By `python -m training.confidence --longest --count
+# 320`; the last is from before digits beside rows were no more asked about, which leaves too few to fit it by.
+CALIBRATION = (0.749, 0.593, 0.985, 0.061, 0.745, -4.353)
 
 LEAST_CONFIDENCE = 0.1
 """A digit whose probability is lower, no better than a guess among ten, is `?`."""

@@ -29,8 +29,8 @@ _BESIDE = 0.35  # of the row's height: a stroke this near to a digit's middle is
 _LEAST = 0.5  # of the same: what a digit is wide at least where no stroke is its own
 
 # Logistic regression: 1; log-odds of the text; whether it is one digit. The first two by `python -m training.confidence
-# --longest`, the last without `--longest`, since digits on their own are hardly ever the longest row.
-CALIBRATION = (1.113, 0.793, -2.209)
+# --longest --count 320`, the last without `--longest`, since digits on their own are hardly ever the longest row.
+CALIBRATION = (1.679, 0.653, -2.209)
 
 
 def read_off(

@@ -21,31 +21,35 @@ from edge.engine import EngineConfig
 from edge.reader import Reader, working_size
 from edge.row import UNREADABLE
 from training import mnist
+from training.synth.meter import MeterSource, held_out_meters
 from training.synth.scene import TIERS, make_scene
-from training.synth.sources import MnistSource
+from training.synth.sources import DigitSource, MnistSource
 
 
 def rows(
-    reader: Reader, source: MnistSource, count: int, seed: int, longest: bool = False
+    reader: Reader, source: DigitSource, meters: MeterSource, count: int, seed: int, longest: bool = False
 ) -> Iterator[tuple[tuple[float, ...], bool]]:
-    """What each row read in `count` pictures of every tier is told by, and whether it is the one that was written.
-
-    longest: of each picture only the row with most digits.
+    """What each row read in `count` pictures of every tier and of meters is told by, and whether it is the one that was
+    written. longest: of each picture only the row with most digits.
     """
-    for kind, tier in TIERS.items():
+    for kind in (*TIERS, "meters"):
         if kind == "printed":  # rows of a hand, set as by a machine, are nobody's
             continue
         for i in tqdm(range(count), kind, leave=False):
-            scene = make_scene(tier, source, np.random.default_rng([seed, i, *kind.encode()]))
-            grey, _ = working_size(np.asarray(cv2.cvtColor(scene.image, cv2.COLOR_BGR2GRAY), np.uint8))
+            rng = np.random.default_rng([seed, i, *kind.encode()])
+            if kind == "meters":
+                image, truth = meters.counter(rng)
+            else:
+                scene = make_scene(TIERS[kind], source, rng)
+                image, truth = scene.image, scene.rows[0].text
+            grey, _ = working_size(np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8))
             read = [row.decoded for row in reader.lines([grey])[0]]
-            # Of a crowd's other rows the frame shows parts, which may be read rightly and are nobody's label.
-            if longest or len(scene.rows) > 1:
+            if longest:
                 read = sorted(read, key=lambda row: (len(row.digits), row.confidence))[-1:]
             for row in read:
                 text = "".join(digit.text for digit in row.digits)
                 if row.signs and UNREADABLE not in text:
-                    yield row.signs, text == scene.rows[0].text
+                    yield row.signs, text == truth
 
 
 def fitted(signs: F64, right: F64, penalty: float = 1.0) -> F64:
@@ -76,7 +80,8 @@ def main() -> None:
     digits = mnist.load("train", arguments.data_dir, download=False)
     _, held_out = mnist.split_by_writer(digits, arguments.held_out, arguments.seed)
     reader, source = Reader(engine=EngineConfig(threads=1)), MnistSource(held_out)
-    parts = [list(rows(reader, source, arguments.count, seed, arguments.longest)) for seed in (101, 102)]
+    meters = held_out_meters(arguments.data_dir, arguments.held_out, arguments.seed)[0]
+    parts = [list(rows(reader, source, meters, arguments.count, seed, arguments.longest)) for seed in (101, 102)]
     weights = {}
     for module, one in (("edge.direct", direct.CALIBRATION), ("edge.combine", combine.CALIBRATION)):
         # What a row was read by shows in how many signs there are of how sure it is.

@@ -2,10 +2,13 @@
 counters is free. Of a counter's wheels each is another meter's, of about one brightness and polarity.
 """
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 
 from edge.arrays import U8, u8
+from training.cells import wheels_at_rest
 from training.synth import camera
 
 _WHEELS = (4, 8)  # of a counter
@@ -53,3 +56,11 @@ class MeterSource:
         light = camera.Lighting(shadow=0.0)
         optics = camera.Optics(defocus=(0, 0.6), motion=(0, 0), noise=(0.3, 3))
         return camera.photographed(image, rng, light, optics), "".join(map(str, self._labels[chosen]))
+
+
+def held_out_meters(data_dir: Path | None, share: float, seed: int) -> tuple[MeterSource, MeterSource]:
+    """Of wheels that the row model did not learn from: to choose by, and to measure by, every other one. Arguments and
+    errors as those of `cells.wheels_at_rest`.
+    """
+    images, labels = wheels_at_rest(data_dir, share, seed)
+    return MeterSource(images[::2], labels[::2]), MeterSource(images[1::2], labels[1::2])
