@@ -52,7 +52,7 @@ train: $(VENV)/.dev ## Train the model of RECIPE (runs/); takes hours on a CPU
 export: $(VENV)/.dev ## Write CHECKPOINT as the shipped model file, with its card (edge/models/)
 	$(BIN)/digitd export "$(CHECKPOINT)" --out "$(OUT)" $(DATA)
 
-train-rows: fonts ## Train the model of whole rows, part by part (runs/); a day on a CPU, gone on with where it stopped
+train-rows: fonts ## Train the model of whole rows, part by part (runs/), gone on with where it stopped; many hours
 	@start=; for part in $(ROWS); do \
 		test -f runs/$$part/done || { $(BIN)/digitd train --recipe $$part $$start $(DATA) \
 			$$(test -f runs/$$part/state.pt && echo --resume) && touch runs/$$part/done; } || exit; \
@@ -69,7 +69,7 @@ evaluate: $(VENV)/.dev ## Accuracy of the shipped model on MNIST's test set
 	$(BIN)/digitd evaluate $(if $(MODEL),"$(MODEL)") $(DATA)
 
 calibrate: $(VENV)/.dev ## Fit how sure a row is, after a change of a model: prints what to put into edge/
-	$(BIN)/python -m training.confidence $(DATA)
+	$(BIN)/python -m training.confidence --longest --count 320 $(DATA)
 
 fonts: $(VENV)/.dev ## Fetch the free fonts that row models learn from, by npm (runs/fonts/)
 	$(BIN)/python -m training.fetch_fonts runs/fonts

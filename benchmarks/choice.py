@@ -10,6 +10,7 @@ Figures in comments are of this command on the day of the choice; the generator 
 """
 
 import argparse
+import sys
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -20,15 +21,17 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from benchmarks.accuracy import Outcome, Sample, cheques, generated, judge, source_of
+from benchmarks.accuracy import Sample, judge, pictures, source_of
 from edge.arrays import u8
 from edge.engine import EngineConfig
+from edge.errors import ConfigError
 from edge.reader import Reader
-from training import mnist, recipe
+from training import recipe
 from training.row_dataset import bank
 from training.synth.strips import make_field
 
 KINDS = ("separated", "photo", "ruled", "touching", "crowd", "sheets", "displays")
+_CHEQUES = "cheques"
 
 _RECIPE = Path("configs/recipes/rows-hands.toml")
 _HANDS = 1500  # of the stroke model; a tenth of them is held out
@@ -55,29 +58,36 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=100, help="pictures of each kind; of fields as many as of all")
     parser.add_argument("--row-model", type=Path)
     arguments = parser.parse_args()
+    try:
+        _measure(arguments.data_dir, arguments.count, arguments.row_model)
+    except ConfigError as error:
+        sys.exit(str(error))
+
+
+def _measure(data_dir: Path | None, count: int, row_model: Path | None) -> None:
     cv2.setNumThreads(1)
     console = Console(stderr=True)
-    reader = Reader(None, EngineConfig(threads=1), arguments.row_model)
-    source, _ = source_of("validation", arguments.data_dir)
-    pictures = {"fields": islice(fields(arguments.data_dir), arguments.count * len(KINDS))}
-    pictures |= {kind: generated(kind, source, arguments.count, _KINDS_SEED) for kind in KINDS}
-    folder = mnist.data_folder(arguments.data_dir).parent / "orand_car_dev"
-    if (folder / "labels.tsv").is_file():
-        pictures["real cheques"] = cheques(folder)
+    reader = Reader(None, EngineConfig(threads=1), row_model)
+    source, _ = source_of("validation", data_dir)
+    samples = {"fields": islice(fields(data_dir), count * len(KINDS))}
+    samples |= {kind: pictures(kind, source, count, _KINDS_SEED, data_dir) for kind in KINDS}
+    try:
+        samples[_CHEQUES] = pictures(_CHEQUES, source, count, _KINDS_SEED, data_dir)
+    except ConfigError as error:
+        console.print(f"{error}; left out: real cheques", soft_wrap=True)
     shown = Table(title="Exact number strings, validation")
     for heading in ("pictures", "count", "right", "ms, mean"):
         shown.add_column(heading, justify="left" if heading == "pictures" else "right")
-    right = count = 0
-    for kind, samples in pictures.items():
-        shown_as_read = track(list(samples), kind, console=console, transient=True)
-        outcomes: list[Outcome] = [judge(reader, one) for one in shown_as_read]
+    right = read = 0
+    for kind, some in samples.items():
+        outcomes = [judge(reader, one) for one in track(list(some), kind, console=console, transient=True)]
         found = sum(outcome.right for outcome in outcomes)
         ms = sum(outcome.ms for outcome in outcomes) / len(outcomes)
         shown.add_row(kind, str(len(outcomes)), str(found), f"{ms:.1f}")
-        if kind != "real cheques":
-            right, count = right + found, count + len(outcomes)
+        if kind != _CHEQUES:
+            right, read = right + found, read + len(outcomes)
     shown.add_section()
-    shown.add_row("all but the cheques", str(count), str(right), "")
+    shown.add_row("all but the cheques", str(read), str(right), "")
     Console().print(shown)
 
 

@@ -58,7 +58,9 @@ _LOOKS = (Look(zoom=0.8, lean=-0.1), Look(1.1, 0.1, 0.1, 0.8), Look(zoom=0.9, wi
 # The logarithm of how likely they find their text: below, edges and letters. Of 192 rows read rightly by candidates, of
 # 900 validation pictures, the least was -3.6; of 800 lines that were nobody's row, half were lower.
 _LEAST_AGREED = -5.0
-_LEAST_AGAIN = 0.3  # likewise, in a picture looked through again: the paper inside letters is read as ones, too
+# Probability of all that was read of a row below which, in a picture looked through again, it is none: the paper inside
+# letters is read as ones, too.
+_LEAST_AGAIN = 0.3
 # Likewise from which on ink of the other polarity, where it may be either, is not looked for: on 60 validation pictures
 # of each kind, displays of seven segments too, all are read as without this bound; with 0.6 one less is read rightly.
 _SURELY = 0.9

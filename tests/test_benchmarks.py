@@ -93,6 +93,15 @@ def test_a_benchmark_runs_on_rows_of_the_stroke_model(name, options, tmp_path, m
         assert f"left out: {missing}" in said.err
 
 
+@pytest.mark.parametrize("module", ["benchmarks.choice", "training.confidence"])
+def test_without_its_data_a_measurement_ends_in_one_line(module, tmp_path, monkeypatch, accuracy):
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(sys, "argv", [module, "--count", "1", "--data-dir", str(tmp_path)])
+    with pytest.raises(SystemExit) as error:
+        importlib.import_module(module).main()
+    assert str(tmp_path) in str(error.value) and "\n" not in str(error.value)
+
+
 def test_lines_of_the_table_are_measured_anew_and_others_kept(tmp_path, monkeypatch, accuracy, capsys):
     monkeypatch.chdir(ROOT)
     monkeypatch.setenv("DIGITD_DATA", str(tmp_path))

@@ -8,6 +8,7 @@ distance, by tenths of confidence, between how sure the rows are and how many ar
 """
 
 import argparse
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from tqdm import tqdm
 from edge import combine, direct
 from edge.arrays import F64
 from edge.engine import EngineConfig
+from edge.errors import ConfigError
 from edge.reader import Reader, working_size
 from edge.row import UNREADABLE
 from training import mnist
@@ -77,6 +79,13 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1, help="by which they are held out, as in the recipes")
     parser.add_argument("--longest", action="store_true", help="of each picture only the row with most digits")
     arguments = parser.parse_args()
+    try:
+        _fit(arguments)
+    except ConfigError as error:
+        sys.exit(str(error))
+
+
+def _fit(arguments: argparse.Namespace) -> None:
     digits = mnist.load("train", arguments.data_dir, download=False)
     _, held_out = mnist.split_by_writer(digits, arguments.held_out, arguments.seed)
     reader, source = Reader(engine=EngineConfig(threads=1)), MnistSource(held_out)

@@ -342,7 +342,7 @@ def test_rows_are_written_with_cells_and_displays_where_the_recipe_asks(
 def test_of_the_real_sets_most_cells_give_their_digit(data_dir: Path, tmp_path: Path, name: str, share: float) -> None:
     path = mnist.data_folder(data_dir).parent / name
     if not path.is_file():
-        pytest.skip(f"needs {path}")
+        pytest.skip(f"needs {path}; name the folder of such data with DIGITD_DATA")
     with np.load(path, allow_pickle=False) as file:
         some = {key: file[key][::12] for key in ("images", "labels", "parts")}
     np.savez(tmp_path / name, **some)

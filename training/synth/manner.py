@@ -1,4 +1,6 @@
-"""How one person bends the digits: every seven of a row leans and swings alike, and unlike the next person's."""
+"""What people make of the digits: every seven of a row leans and swings alike, and unlike the next person's; noughts
+shrink in a hurry, ones are long, short or bent.
+"""
 
 from dataclasses import dataclass, field
 
@@ -6,6 +8,7 @@ import cv2
 import numpy as np
 
 from edge.arrays import F32, U8, u8
+from training.synth.banks import HEIGHT, Glyph
 from training.synth.strokes import cropped
 
 _KNOTS = 4  # of the grid that bends a digit, each way
@@ -47,3 +50,54 @@ class Manner:
         move[..., 0] += wide * x + (slant + turn) * y
         move[..., 1] -= turn * x
         return move.astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Noughts:
+    """Noughts after the first digit, as people in a hurry write them: small, flat, above the line.
+
+    tall, wide: of a nought; raised: heights of a digit above its foot.
+    """
+
+    tall: float
+    wide: float
+    raised: float
+
+    @classmethod
+    def drawn(cls, rng: np.random.Generator) -> "Noughts":
+        """One writer's."""
+        tall = rng.uniform(0.28, 0.8)
+        return cls(tall, tall * rng.uniform(0.9, 1.9) if tall < 0.6 else rng.uniform(0.7, 1.1), rng.uniform(0, 0.35))
+
+    def small(self, glyph: Glyph, rng: np.random.Generator) -> Glyph:
+        """The writer's nought, made such a one."""
+        small = resized(glyph, self.wide * rng.uniform(0.85, 1.15), self.tall * rng.uniform(0.85, 1.15))
+        return Glyph(small.ink, -self.raised * HEIGHT)
+
+
+def odd_one(glyph: Glyph, rng: np.random.Generator) -> Glyph:
+    """A one as no other digit is written: a long stroke, from above the others or to below them, a short one, or one
+    bent like a bracket.
+    """
+    if rng.random() < 0.25:
+        return Glyph(_bowed(glyph.ink, rng.uniform(0.08, 0.24) * rng.choice([-1, 1])), glyph.foot)
+    tall = rng.uniform(1.1, 1.8) if rng.random() < 0.75 else rng.uniform(0.55, 0.9)
+    long = resized(glyph, rng.uniform(0.8, 1.3), tall)
+    return Glyph(long.ink, glyph.foot + rng.uniform(0, 0.7) * (tall - 1) * HEIGHT)
+
+
+def _bowed(ink: U8, far: float) -> U8:
+    """The ink with its middle pushed to the right by `far` of its height, to the left where that is negative."""
+    h, w = ink.shape
+    push = far * h * (1 - np.linspace(-1, 1, h, dtype=np.float32) ** 2)
+    pad = int(np.ceil(abs(far) * h))
+    x, y = np.meshgrid(np.arange(w + 2 * pad, dtype=np.float32) - pad, np.arange(h, dtype=np.float32))
+    return cropped(u8(cv2.remap(ink, x - push[:, None].astype(np.float32), y, cv2.INTER_LINEAR)))
+
+
+def resized(glyph: Glyph, wide: float, tall: float) -> Glyph:
+    """The glyph so many times as wide and as tall; where it stands stays."""
+    ink = u8(
+        cv2.resize(glyph.ink, None, fx=wide, fy=tall, interpolation=cv2.INTER_AREA if tall < 1 else cv2.INTER_LINEAR)
+    )
+    return Glyph(ink, glyph.foot)

@@ -17,9 +17,8 @@ from edge.imaging.lines import BODY
 from edge.imaging.strip import strip
 from training.synth.banks import HEIGHT, Glyph, Style
 from training.synth.glyphs import MARKS
-from training.synth.manner import Manner
+from training.synth.manner import Manner, Noughts, odd_one, resized
 from training.synth.strip_photo import photographed
-from training.synth.strokes import cropped
 
 SEPARATORS = ("dot", "comma", "dash", "colon", "slash")
 BEFORE = ("dollar", "hash", "euro", "pound", "equals", "dash", "asterisk", "cross", "left bracket")
@@ -165,7 +164,7 @@ def written(text: str, bank: Bank, rng: np.random.Generator) -> Line:
     style = bank.style(rng)
     mixed = not style.printed and rng.random() < 0.15
     manner = Manner(0.0 if style.printed or rng.random() < 0.3 else rng.uniform(0.2, 1.2), rng)
-    noughts = _Noughts.drawn(rng) if not style.printed and rng.random() < 0.15 else None
+    noughts = Noughts.drawn(rng) if not style.printed and rng.random() < 0.15 else None
     kinds: list[tuple[str, Glyph]] = []
 
     def mark(names: Sequence[str]) -> None:
@@ -201,9 +200,9 @@ def written(text: str, bank: Bank, rng: np.random.Generator) -> Line:
         if noughts and i and label == "0":
             glyph = noughts.small(glyph, rng)
         elif label == "1" and not pen.printed and rng.random() < 0.3:
-            glyph = _one(glyph, rng)
+            glyph = odd_one(glyph, rng)
         elif not i and not pen.printed and len(text) > 1 and rng.random() < 0.1:
-            glyph = _resized(glyph, *(rng.uniform(1.15, 1.7) * rng.uniform(0.85, 1.1, 2)))
+            glyph = resized(glyph, *(rng.uniform(1.15, 1.7) * rng.uniform(0.85, 1.1, 2)))
         kinds.append(("digit", glyph))
     while rng.random() < 0.25:
         mark(AFTER)
@@ -213,54 +212,6 @@ def written(text: str, bank: Bank, rng: np.random.Generator) -> Line:
     if not kinds:
         mark(AFTER)
     return _set(kinds, style.printed, rng)
-
-
-@dataclass(frozen=True)
-class _Noughts:
-    """Noughts after the first digit, as people in a hurry write them: small, flat, above the line.
-
-    tall, wide: of a nought; raised: heights of a digit above its foot.
-    """
-
-    tall: float
-    wide: float
-    raised: float
-
-    @classmethod
-    def drawn(cls, rng: np.random.Generator) -> "_Noughts":
-        tall = rng.uniform(0.28, 0.8)
-        return cls(tall, tall * rng.uniform(0.9, 1.9) if tall < 0.6 else rng.uniform(0.7, 1.1), rng.uniform(0, 0.35))
-
-    def small(self, glyph: Glyph, rng: np.random.Generator) -> Glyph:
-        small = _resized(glyph, self.wide * rng.uniform(0.85, 1.15), self.tall * rng.uniform(0.85, 1.15))
-        return Glyph(small.ink, -self.raised * HEIGHT)
-
-
-def _one(glyph: Glyph, rng: np.random.Generator) -> Glyph:
-    """A one as no other digit is written: a long stroke, from above the others or to below them, a short one, or one
-    bent like a bracket.
-    """
-    if rng.random() < 0.25:
-        return Glyph(_bowed(glyph.ink, rng.uniform(0.08, 0.24) * rng.choice([-1, 1])), glyph.foot)
-    tall = rng.uniform(1.1, 1.8) if rng.random() < 0.75 else rng.uniform(0.55, 0.9)
-    long = _resized(glyph, rng.uniform(0.8, 1.3), tall)
-    return Glyph(long.ink, glyph.foot + rng.uniform(0, 0.7) * (tall - 1) * HEIGHT)
-
-
-def _bowed(ink: U8, far: float) -> U8:
-    """The ink with its middle pushed to the right by `far` of its height, to the left where that is negative."""
-    h, w = ink.shape
-    push = far * h * (1 - np.linspace(-1, 1, h, dtype=np.float32) ** 2)
-    pad = int(np.ceil(abs(far) * h))
-    x, y = np.meshgrid(np.arange(w + 2 * pad, dtype=np.float32) - pad, np.arange(h, dtype=np.float32))
-    return cropped(u8(cv2.remap(ink, x - push[:, None].astype(np.float32), y, cv2.INTER_LINEAR)))
-
-
-def _resized(glyph: Glyph, wide: float, tall: float) -> Glyph:
-    ink = u8(
-        cv2.resize(glyph.ink, None, fx=wide, fy=tall, interpolation=cv2.INTER_AREA if tall < 1 else cv2.INTER_LINEAR)
-    )
-    return Glyph(ink, glyph.foot)
 
 
 def _set(kinds: list[tuple[str, Glyph]], printed: bool, rng: np.random.Generator) -> Line:

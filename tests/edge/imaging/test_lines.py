@@ -98,3 +98,9 @@ def test_a_row_that_nearly_fills_the_picture_is_looked_at_to_its_edges():
     roomy = np.pad(bars(1, 5, 40, 80), ((0, 0), (300, 290)))
     (line,) = find_lines(ink_of(roomy), ROOMY)
     assert (line.left, line.right) == (308, 392)
+
+
+def test_a_look_that_is_lifted_shows_the_row_lower():
+    (line,) = find_lines(ink_of(bars(1, 12, 40, 80)), ROOMY)
+    measured, lifted = (np.flatnonzero((line.strip(look) > 127).any(1)) for look in (Look(), Look(lift=0.2)))
+    assert lifted[0] - measured[0] == pytest.approx(0.2 * (measured[-1] - measured[0] + 1), abs=1)

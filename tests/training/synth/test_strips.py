@@ -14,7 +14,7 @@ from edge.imaging.strip import DIGIT, HEIGHT
 from training.cells import Cells
 from training.hands import Hands
 from training.mnist import Mnist
-from training.synth import banks, strips
+from training.synth import banks, manner, strips
 from training.synth.manner import Manner
 from training.synth.strips import Bank, make_field, make_strip, written
 
@@ -72,7 +72,7 @@ def block(tall, wide, foot=0.0):
 
 def test_ones_are_written_longer_or_shorter_than_other_digits_too():
     rng = np.random.default_rng(0)
-    ones = [strips._one(block(banks.HEIGHT, 10), rng) for _ in range(200)]
+    ones = [manner.odd_one(block(banks.HEIGHT, 10), rng) for _ in range(200)]
     ones = [one for one in ones if one.ink.shape[0] != banks.HEIGHT]  # the others are bowed
     assert 120 < len(ones) < 180
     shares = np.array([one.ink.shape[0] / banks.HEIGHT for one in ones])
@@ -86,7 +86,7 @@ def test_ones_are_written_longer_or_shorter_than_other_digits_too():
 def test_a_bowed_one_keeps_its_ends_and_its_height():
     ink = block(40, 6).ink
     for far in (-0.2, 0.2):
-        bowed = strips._bowed(ink, far)
+        bowed = manner._bowed(ink, far)
         left = (bowed > 127).argmax(1)
         assert bowed.shape[0] == 40 and bowed.shape[1] == pytest.approx(6 + 8, abs=2)
         middle, ends = left[20], (left[0] + left[-1]) / 2
@@ -120,7 +120,7 @@ def test_noughts_in_a_hurry_are_alike_small_and_above_the_line():
     talls, wides = [], []
     for seed in range(100):
         rng = np.random.default_rng(seed)
-        noughts = strips._Noughts.drawn(rng)
+        noughts = manner.Noughts.drawn(rng)
         first, second = (noughts.small(block(banks.HEIGHT, 30), rng) for _ in range(2))
         assert first.foot == second.foot <= 0  # one writer's stand alike
         assert first.ink.shape[0] == pytest.approx(second.ink.shape[0], rel=0.4)
@@ -143,7 +143,7 @@ def test_a_line_is_as_wide_as_its_digits_want_and_its_middle_is_theirs(text, ban
         line = written(text, bank, np.random.default_rng(seed))
         h, w = line.ink.shape
         assert 0 <= line.left < line.right <= w and 0 <= line.middle <= h
-        assert 0.5 * banks.HEIGHT <= line.height <= 1.9 * banks.HEIGHT
+        assert 0.5 * banks.HEIGHT <= line.height <= (1.9 if text == "11111" else 1.7) * banks.HEIGHT  # ones are long
         assert line.right - line.left >= 2 * len(text)
 
 
