@@ -24,7 +24,7 @@ from edge.imaging.lines import Line, Look, find_lines, lattice
 from edge.imaging.normalise import normalise_all
 from edge.imaging.strip import column
 from edge.model_card import REJECT
-from edge.page import ReadLine, all_right, shows_a_row, sureness, without_strays
+from edge.page import ReadLine, is_likely, shows_a_row, sureness, without_strays
 from edge.placing import corners, moved
 from edge.recogniser import TUNED_ABOVE, Recogniser, Tuned
 from edge.row import UNREADABLE, Row
@@ -159,7 +159,7 @@ class Reader:
         ]
         locally = [[find_lines(ink, _ROOM_AGAIN) for ink in find_local_inks(greys[i])] for i in unread]
         for i, again in zip(unread, self._pages(locally), strict=True):
-            found[i] += [[row for row in page if all_right(row.decoded.digits) >= _LEAST_AGAIN] for page in again]
+            found[i] += [[row for row in page if is_likely(row.decoded.digits, _LEAST_AGAIN)] for page in again]
         return [max((without_strays(page) for page in pages), key=sureness, default=[]) for pages in found]
 
     def _pages(self, pictures: Sequence[Sequence[list[Line]]]) -> list[list[list["ReadLine"]]]:

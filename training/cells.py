@@ -141,9 +141,10 @@ def split(cells: list[Cells], share: float, seed: int) -> tuple[list[Cells], lis
     return rest, held_out
 
 
-def wheels_at_rest(data_dir: Path | None, share: float, seed: int) -> tuple[U8, np.ndarray]:
-    """Water meters' wheels, as photographed, of what `split` holds out and of `share` of those in which no ink was
-    found: uint8 [N, side, side] and their digits, int64 [N]. Raises ConfigError as `load`.
+def wheels_at_rest(data_dir: Path | None, share: float, seed: int, held_out: bool) -> tuple[U8, np.ndarray]:
+    """Water meters' wheels, as photographed, uint8 [N, side, side], and their digits, int64 [N]: those that `split`
+    leaves to learn from, or those it holds out, and of those in which no ink was found a `share`. Raises ConfigError as
+    `load`.
     """
     name = "meter_wheels.npz"
     sets = load(data_dir)
@@ -151,12 +152,12 @@ def wheels_at_rest(data_dir: Path | None, share: float, seed: int) -> tuple[U8, 
     which = list(SETS).index(name)
     images, labels, _, _ = _read(_folder(data_dir) / name, SETS[name])
     truth = np.array([SETS[name].truth(label) for label in labels], np.int64)
-    unused = np.ones(len(images), bool)
-    unused[rest[which].index] = False
+    learnt = np.zeros(len(images), bool)
+    learnt[rest[which].index] = True
     dropped = np.ones(len(images), bool)
     dropped[sets[which].index] = False
-    unused &= ~dropped | (np.random.default_rng(seed).random(len(images)) < share)
-    chosen = np.flatnonzero(unused & (truth >= 0))
+    unused = ~learnt & (~dropped | (np.random.default_rng(seed).random(len(images)) < share))
+    chosen = np.flatnonzero((unused if held_out else learnt) & (truth >= 0))
     return u8(images[chosen]), truth[chosen]
 
 

@@ -217,7 +217,7 @@ class Recipe(_Part):
 class Writers(_Part):
     """Shares of the rows that each kind of writer writes."""
 
-    later = frozenset({"cells", "displays", "handwriting"})
+    later = frozenset({"cells", "displays", "handwriting", "counters"})
 
     mnist: Share = 0.45
     hands: Share = 0.17
@@ -229,6 +229,8 @@ class Writers(_Part):
     """Drawn displays of seven segments."""
     handwriting: Share = 0.0
     """Fonts made of people's hands."""
+    counters: Share = 0.0
+    """Of all rows: counters of meters, of photographed wheels and of wheels drawn of the fonts' digits."""
 
 
 class RowRecipe(_Part):

@@ -22,6 +22,8 @@ from edge.sequence import BLANK, STEP
 from training import cells, hands, mnist
 from training.recipe import RowRecipe
 from training.synth import banks
+from training.synth.counters import Counters
+from training.synth.meter import held_out_meters, learnt_meters
 from training.synth.strips import Bank, make_strip
 
 LABELS = (BLANK, *"0123456789")
@@ -51,7 +53,8 @@ def bank(recipe: RowRecipe, data_dir: Path | None, held_out: bool) -> tuple[Bank
     foreign = hands.split(hands.load(data_dir) if recipe.writers.hands else [], recipe.validation, recipe.split)[
         held_out
     ]
-    seen = cells.split(cells.load(data_dir) if recipe.writers.cells else [], recipe.validation, recipe.split)[held_out]
+    cameras = recipe.writers.cells or recipe.writers.counters
+    seen = cells.split(cells.load(data_dir) if cameras else [], recipe.validation, recipe.split)[held_out]
     rng = np.random.default_rng([_INKS, held_out, 0, recipe.seed])
     fonts = fonts_of(recipe, recipe.fonts, held_out) if recipe.writers.fonts else []
     letterers = fonts_of(recipe, recipe.handwriting, held_out, printed=False) if recipe.writers.handwriting else []
@@ -62,6 +65,7 @@ def bank(recipe: RowRecipe, data_dir: Path | None, held_out: bool) -> tuple[Bank
     rng = np.random.default_rng([_CAMERAS, held_out, 0, recipe.seed])
     # No other mark is, like these, neither a letter nor a sign.
     marks["scribble"] += banks.of_rejects(seen, _MARKS, rng)
+    counters = _counters(recipe, data_dir, held_out, fonts) if recipe.writers.counters else None
     displays = round(_DISPLAYS * (recipe.validation if held_out else 1)) if recipe.writers.displays else 0
     made = Bank(
         (
@@ -74,6 +78,7 @@ def bank(recipe: RowRecipe, data_dir: Path | None, held_out: bool) -> tuple[Bank
             (recipe.writers.handwriting, letterers),
         ),
         marks,
+        (recipe.writers.counters, counters) if counters else None,
     )
     name = "MNIST, training digits of the writers not held out"
     data = (
@@ -91,6 +96,13 @@ def bank(recipe: RowRecipe, data_dir: Path | None, held_out: bool) -> tuple[Bank
         Data("rows made from the above", recipe.strips, "CC BY-SA 3.0", ""),
     )
     return made, data
+
+
+def _counters(recipe: RowRecipe, data_dir: Path | None, held_out: bool, fonts: Sequence[banks.Style]) -> Counters:
+    """Of wheels to learn from, or of those held out to choose by."""
+    if held_out:
+        return Counters(held_out_meters(data_dir, recipe.validation, recipe.split)[0], fonts)
+    return Counters(learnt_meters(data_dir, recipe.validation, recipe.split), fonts)
 
 
 def fonts_of(

@@ -28,6 +28,10 @@ _LEAST_CONTRAST = 14  # of 255; the noise of good paper stays below
 _LOCAL_WINDOW = 0.08
 _DEVIATIONS = 1.3
 _LEAST_STRENGTH = 28.0
+_BRIGHTEST = 99  # per cent of a picture that are no brighter than its brightest paper; the rest may glare
+# Of the brightest paper: on darker one there is nothing but a table's grain, much as that stands out. Seven validation
+# sheets on which nothing was found had 222 lines; 0.3, 0.4 and 0.5 leave 38, 29 and 18, but shadows go as low.
+_LIT = 0.4
 
 
 @dataclass(frozen=True)
@@ -135,7 +139,7 @@ def _things(mask: U8, coarse: U8) -> U8 | None:
 
 def _locally_dark_ink(grey: U8, coarse: U8) -> Ink:
     """As `dark_ink`, but the threshold is the mean of the ink's strength round a pixel and a multiple of its standard
-    deviation (Niblack 1986), and at least `_LEAST_STRENGTH`.
+    deviation (Niblack 1986), and at least `_LEAST_STRENGTH`; and only what stands on lit paper.
     """
     paper = _paper_of(grey, coarse)
     strength = _strength(grey, paper)
@@ -143,7 +147,8 @@ def _locally_dark_ink(grey: U8, coarse: U8) -> Ink:
     mean, square = cv2.blur(strength, (size, size)), cv2.sqrBoxFilter(strength, cv2.CV_32F, (size, size))
     spread = cv2.sqrt(cv2.max(square - np.square(mean, dtype=np.float32), 0))
     level = cv2.max(cv2.scaleAdd(spread, _DEVIATIONS, mean.astype(np.float32)), _LEAST_STRENGTH)
-    mask = np.where(strength > level, np.uint8(255), np.uint8(0))
+    lit = _LIT * float(np.percentile(paper[_few(paper)], _BRIGHTEST))
+    mask = np.where((strength > level) & (paper >= lit), np.uint8(255), np.uint8(0))
     return Ink(strength, _in_the_light(mask, grey, paper, _LEAST_STRENGTH))
 
 

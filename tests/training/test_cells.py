@@ -312,11 +312,12 @@ def test_rows_are_written_with_cells_and_displays_where_the_recipe_asks(
     monkeypatch.setattr(row_dataset, "_DISPLAYS", 40)
     shares = {"mnist": 0.2, "hands": 0.0, "strokes": 0.0, "fonts": 0.0}
     plain = RowRecipe(reads="rows", name="plain", hands=0, writers=Writers(**shares))
-    asked = plain.model_copy(update={"writers": Writers(**shares, cells=0.5, displays=0.3)})
+    asked = plain.model_copy(update={"writers": Writers(**shares, cells=0.5, displays=0.3, counters=0.2)})
 
     made, data = row_dataset.bank(asked, folder, held_out=False)
-    kinds = dict(zip(Writers.model_fields, made.kinds, strict=True))
+    kinds = dict(zip([name for name in Writers.model_fields if name != "counters"], made.kinds, strict=True))
     assert kinds["cells"][0] == 0.5 and kinds["displays"][0] == 0.3
+    assert made.counters is not None and made.counters[0] == 0.2
     assert {style.printed for style in kinds["cells"][1]} == {True, False}
     assert len(kinds["displays"][1]) == 40 and all(style.printed for style in kinds["displays"][1])
     assert all(make_strip(made, rng)[0].shape[0] == 32 for _ in range(20))
@@ -331,9 +332,12 @@ def test_rows_are_written_with_cells_and_displays_where_the_recipe_asks(
         for part in (made, held_out)
     ]
     assert all(inks) and not inks[0] & inks[1]
+    assert held_out.counters is not None
+    wheels = [{image.tobytes() for image in one[1]._meters._images} for one in (made.counters, held_out.counters)]
+    assert all(wheels) and not wheels[0] & wheels[1]
 
     without, data = row_dataset.bank(plain, tmp_path / "nowhere", held_out=False)
-    assert [len(styles) for _, styles in without.kinds][4:] == [0, 0, 0]
+    assert [len(styles) for _, styles in without.kinds][4:] == [0, 0, 0] and without.counters is None
     assert not {kind.name for kind in cells.SETS.values()} & {entry.name for entry in data}
     assert len(made.marks["scribble"]) > len(without.marks["scribble"])
 
@@ -356,8 +360,10 @@ def test_wheels_to_measure_by_are_none_that_are_learnt_from(folder: Path, sets: 
     with np.load(folder / METERS) as file:
         images, labels = file["images"], file["labels"]
     learnt = {images[i].tobytes() for i in rest[meters].index}
-    found, truth = cells.wheels_at_rest(folder, 0.3, 1)
-    assert found.dtype == np.uint8 and len(found) == len(truth) > 10
+    own, shown = cells.wheels_at_rest(folder, 0.3, 1, held_out=False)
+    assert {image.tobytes() for image in own} == learnt and shown.tolist() == rest[meters].labels.tolist()
+    found, truth = cells.wheels_at_rest(folder, 0.3, 1, held_out=True)
+    assert found.dtype == np.uint8 and len(found) == len(truth) > 10 and truth.min() >= 0
     by_picture = {image.tobytes(): label for image, label in zip(images, labels, strict=True)}
     for image, digit in zip(found, truth, strict=True):
         assert image.tobytes() not in learnt

@@ -14,7 +14,7 @@ def photographed(ink: U8, tall: float, rng: np.random.Generator) -> U8:
     h, w = ink.shape
     paper = np.full((h, w), rng.uniform(120, 250), np.float32)
     if rng.random() < 0.6:
-        paper *= _light(h, w, rng)
+        paper *= light(h, w, rng)
     contrast = rng.uniform(0.35, 1.0) if rng.random() < 0.85 else rng.uniform(0.18, 0.35)
     way = rng.random()
     if way < 0.22:
@@ -27,6 +27,14 @@ def photographed(ink: U8, tall: float, rng: np.random.Generator) -> U8:
         grain = cv2.GaussianBlur(normal((h, w), rng), (3, 3), 0.8)
         cover *= np.clip(1 - rng.uniform(0.1, 0.6) * (0.3 + 0.8 * grain), 0.2, 1)
     seen = paper * (1 - cover)
+    return through_a_lens(seen, tall, contrast, rng)
+
+
+def through_a_lens(seen: F32, tall: float, contrast: float, rng: np.random.Generator) -> U8:
+    """uint8 [h, w] grey: a scene, float32 [h, w] grey, out of focus, moved, with noise, as a file. tall: pixels of a
+    digit; contrast: of its ink, as a share of its paper.
+    """
+    h, w = seen.shape
     sigma = rng.uniform(0, 0.05) * tall
     if sigma > 0.3:
         seen = cv2.GaussianBlur(seen, (0, 0), min(sigma, 2.2))
@@ -42,7 +50,7 @@ def photographed(ink: U8, tall: float, rng: np.random.Generator) -> U8:
     return grey
 
 
-def _light(h: int, w: int, rng: np.random.Generator) -> F32:
+def light(h: int, w: int, rng: np.random.Generator) -> F32:
     """Uneven light, 0.5 to 1: smooth, and one time in four a shadow's edge."""
     coarse = 1 - rng.uniform(0, 0.35) * rng.random((2, 3)).astype(np.float32)
     field = cv2.resize(coarse, (w, h), interpolation=cv2.INTER_CUBIC)

@@ -12,10 +12,10 @@ import cv2
 import numpy as np
 
 from edge.arrays import U8, u8
-from edge.imaging.ink import dark_ink
 from edge.imaging.lines import BODY
-from edge.imaging.strip import strip
 from training.synth.banks import HEIGHT, Glyph, Style
+from training.synth.counters import Counters
+from training.synth.field import Field
 from training.synth.glyphs import MARKS
 from training.synth.manner import Manner, Noughts, odd_one, resized
 from training.synth.strip_photo import photographed
@@ -50,10 +50,13 @@ _OFTEN = np.array([9.0, 15, 9, 9, 10, 9, 9, 12, 9, 9]) / 100
 
 @dataclass(frozen=True)
 class Bank:
-    """Styles by kind, each kind with the share of rows it writes, and marks by their names."""
+    """Styles by kind, each kind with the share of rows it writes; marks by their names; counters, with the share of all
+    strips that show one.
+    """
 
     kinds: tuple[tuple[float, list[Style]], ...]
     marks: dict[str, list[U8]]
+    counters: tuple[float, Counters] | None = None
 
     def style(self, rng: np.random.Generator) -> Style:
         shares = np.cumsum([share if styles else 0.0 for share, styles in self.kinds])
@@ -72,24 +75,10 @@ class Line:
     height: float
 
 
-@dataclass(frozen=True)
-class Field:
-    """A small picture of one row, as a form's field cut out.
-
-    grey: uint8 [h, w]; text: its digits, left to right; left, right: of all that is written in the row, middle, tall:
-    of its digits, pixels.
-    """
-
-    grey: U8
-    text: str
-    left: float
-    right: float
-    middle: float
-    tall: float
-
-
 def make_field(bank: Bank, rng: np.random.Generator) -> Field:
     """A row on its paper, cut out closely; text is "" for one that holds no digits."""
+    if bank.counters and rng.random() < bank.counters[0]:
+        return bank.counters[1].field(rng)
     text = _text(rng)
     line = written(text, bank, rng)
     ink = _bent(line.ink, rng)
@@ -115,18 +104,7 @@ def make_field(bank: Bank, rng: np.random.Generator) -> Field:
 def make_strip(bank: Bank, rng: np.random.Generator) -> tuple[U8, str]:
     """uint8 [32, W] as `edge.imaging.strip` gives it, and its digits; "" for one that holds none."""
     field = make_field(bank, rng)
-    seen = dark_ink(u8(cv2.GaussianBlur(field.grey, (3, 3), 0)), field.grey)
-    # The box measures rows by their strokes, and not exactly; now and then it takes other strokes for the digits.
-    far = rng.random() < 0.25
-    ends = 0.15 if rng.random() < 0.6 else 0.5
-    cut = strip(
-        seen,
-        field.left - abs(rng.normal(0, ends)) * field.tall,
-        field.right + abs(rng.normal(0, ends)) * field.tall,
-        field.middle + rng.normal(0, 0.16 if far else 0.05) * field.tall,
-        field.tall * float(np.exp(rng.normal(0, 0.28 if far else 0.1))),
-    )
-    return cut, field.text
+    return field.strip(rng), field.text
 
 
 def _room(tight: float, rng: np.random.Generator) -> float:
@@ -219,8 +197,8 @@ def _set(kinds: list[tuple[str, Glyph]], printed: bool, rng: np.random.Generator
     way = rng.random()
     if printed:
         gap, jitter = rng.uniform(0.06, 0.7) if way < 0.85 else rng.uniform(-0.02, 0.06), 0.0
-    elif way < 0.3:
-        gap, jitter = rng.uniform(-0.14, 0.02), 0.07
+    elif way < 0.35:
+        gap, jitter = rng.uniform(-0.18, 0.02), 0.07
     else:
         gap, jitter = rng.uniform(0.0, 0.3) if way < 0.85 else rng.uniform(0.3, 1.0), 0.06
     waver = 0.0 if printed else rng.uniform(0.0, 0.07)
@@ -297,11 +275,11 @@ def _joined(canvas: U8, boxes: np.ndarray, rng: np.random.Generator) -> None:
 def _windows(canvas: U8, boxes: np.ndarray, rng: np.random.Generator) -> None:
     """What parts the windows of a meter: a plate as dark as the digits between them, sometimes above and below too."""
     dark = int(rng.integers(90, 256))
-    room = rng.uniform(0.05, 0.35)
+    room = rng.uniform(0.0, 0.35)
     top = round(boxes[:, 1].min() - HEIGHT * rng.uniform(0.1, 0.4))
     bottom = round((boxes[:, 1] + boxes[:, 3]).max() + HEIGHT * rng.uniform(0.1, 0.4))
     closed = rng.random() < 0.5
-    beyond = round(HEIGHT * rng.uniform(0.12, 0.4))  # else a bar between digits were a one
+    beyond = round(HEIGHT * rng.uniform(0.0, 0.4))
     for one, other in pairwise(boxes):
         start, stop = one[0] + one[2], other[0]
         margin = round(room * (stop - start))
@@ -341,6 +319,10 @@ def _bent(ink: U8, rng: np.random.Generator) -> U8:
     move = cv2.resize(bends, size, interpolation=cv2.INTER_LINEAR)
     from_x = (x + slant * (y - h / 2)) / wide + move[..., 0]
     from_y = y + (x - w / 2) * np.float32(np.tan(angle)) + move[..., 1]
+    if rng.random() < 0.3:
+        # As on a sheet that is not held straight: one end smaller, the line it stands on bowed.
+        along = np.clip((x - w / 2) / max(w / 2, 1), -1, 1)
+        from_y += (rng.normal(0, 0.07) * along) * (y - h / 2) + rng.normal(0, 0.06) * HEIGHT * (along**2 - 1 / 3)
     out = cv2.remap(ink, from_x.astype(np.float32), from_y.astype(np.float32), cv2.INTER_LINEAR)
     way = rng.random()
     if way < 0.6:

@@ -176,6 +176,22 @@ def test_faint_ink_beside_strong_edges_is_found_part_by_part(seed, written):
     assert (within & (page.ink == 0))[8:-8, 8:-8].mean() < 0.02
 
 
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_grain_of_a_dark_table_is_no_ink_part_by_part(seed, written):
+    """In the dark a camera's noise is a large share of the light there is."""
+    page = written("3590182", seed, 60)
+    reach = 200
+    image = np.pad(page.image.astype(np.float32), reach, constant_values=22)
+    image += np.random.default_rng(seed).normal(0, 6, image.shape)
+    dark, _ = find_local_inks(image.clip(0, 255).astype(np.uint8))
+    h, w = page.image.shape
+    core = cv2.erode(page.ink, np.ones((3, 3), np.uint8)) > 200
+    within = dark.mask[reach : reach + h, reach : reach + w] > 0
+    assert (within & core).sum() >= 0.9 * core.sum()
+    dark.mask[reach - 16 : reach + h + 16, reach - 16 : reach + w + 16] = 0
+    assert not dark.mask.any()
+
+
 def test_both_polarities_are_looked_for_part_by_part(written):
     page = written("3590182", 1, 60)
     one, other = find_local_inks(page.image), find_local_inks(255 - page.image)
