@@ -6,7 +6,7 @@ RECIPE ?= configs/recipes/digits.toml
 CHECKPOINT ?= runs/digits/best.pt
 OUT ?= edge/models/digits.onnx
 # The parts of the row model's training: each begins where the one before it ends.
-ROWS := rows rows-further rows-uncommon rows-edges rows-cameras rows-hands rows-deeper rows-longer
+ROWS := rows rows-further rows-uncommon rows-edges rows-cameras rows-hands rows-deeper rows-longer rows-counters
 
 # Folder with mnist/ and the other data; without it DIGITD_DATA, else MNIST is downloaded where a command needs it.
 DATA_DIR ?=

@@ -6,7 +6,6 @@ Most rows are such, and cost a call of that model and no more: no cuts, no candi
 import math
 from collections.abc import Sequence
 from operator import mul
-from statistics import median
 
 import numpy as np
 
@@ -30,7 +29,7 @@ _LEAST = 0.5  # of the same: what a digit is wide at least where no stroke is it
 
 # Logistic regression: 1; log-odds of the text; whether it is one digit. The first two by `python -m training.confidence
 # --longest --count 320`, the last without `--longest`, since digits on their own are hardly ever the longest row.
-CALIBRATION = (1.679, 0.653, -2.209)
+CALIBRATION = (1.846, 0.529, -2.209)
 
 
 def read_off(
@@ -40,16 +39,17 @@ def read_off(
     labels: Sequence[str],
     columns: F64,
     strokes: Sequence[Component],
+    height: float,
 ) -> Decoded | None:
     """A row as the sequence model spells it; None where a stroke as large as a digit is none of its digits: a letter,
     which that model passes over like dirt.
 
     text: indices of `labels`; likelihood: its natural logarithm; steps: float32 [T, K]; columns: float64 [T + 1], where
-    in the row each step's left edge is, pixels; strokes: the row's, left to right.
+    in the row each step's left edge is, pixels; strokes: the row's, left to right; height: of its digits, pixels.
     """
     spelt = align(steps, text)
     middles = [float(columns[first] + columns[last + 1]) / 2 for first, last in spelt.spans]
-    if _leaves_figures(middles, strokes):
+    if _leaves_figures(middles, strokes, height):
         return None
     share = min(max(math.exp(likelihood), 1e-6), 1 - 1e-6)
     signs = (1.0, math.log(share / (1 - share)), float(len(text) == 1))
@@ -57,16 +57,17 @@ def read_off(
     sure = [float(steps[first : last + 1, k].max()) for k, (first, last) in zip(spelt.labels, spelt.spans, strict=True)]
     digits = tuple(
         Digit(labels[k], one, box)
-        for k, one, box in zip(spelt.labels, shared(confidence, np.exp(sure)), places(middles, strokes), strict=True)
+        for k, one, box in zip(
+            spelt.labels, shared(confidence, np.exp(sure)), places(middles, strokes, height), strict=True
+        )
     )
     return Decoded(digits, confidence, signs)
 
 
-def _leaves_figures(middles: Sequence[float], strokes: Sequence[Component]) -> bool:
+def _leaves_figures(middles: Sequence[float], strokes: Sequence[Component], height: float) -> bool:
     """Whether there is a stroke as tall as a digit that holds none."""
-    tall = _TALL * median([stroke.h for stroke in strokes])
     return any(
-        stroke.h >= tall and not any(stroke.x - 1 <= middle <= stroke.right + 1 for middle in middles)
+        stroke.h >= _TALL * height and not any(stroke.x - 1 <= middle <= stroke.right + 1 for middle in middles)
         for stroke in strokes
     )
 
@@ -77,13 +78,12 @@ def shared(confidence: float, sure: Sequence[float] | F64) -> list[float]:
     return [float(one) for one in confidence ** (doubt / doubt.sum())]
 
 
-def places(middles: Sequence[float], strokes: Sequence[Component]) -> list[Box]:
+def places(middles: Sequence[float], strokes: Sequence[Component], height: float) -> list[Box]:
     """A box for each digit, x, y, width, height in pixels: round the strokes at its middle; those of several digits
     are parted half-way between their middles.
 
-    middles: of the digits, left to right; strokes: at least one.
+    middles: of the digits, left to right; strokes: at least one; height: of the digits, pixels.
     """
-    height = median([stroke.h for stroke in strokes])
     before, after = [-np.inf, *middles[:-1]], [*middles[1:], np.inf]
     boxes = []
     for previous, middle, following in zip(before, middles, after, strict=True):

@@ -47,6 +47,11 @@ def shows_a_row(page: list[ReadLine], least: float) -> bool:
     return any(len(row.decoded.digits) > 1 and all_right(row.decoded.digits) >= least for row in page)
 
 
+def may_stand_beside(height: float, tall: float) -> bool:
+    """Whether a digit on its own, `height` pixels high, may be one beside rows of digits `tall` pixels high."""
+    return 0.6 * tall <= height <= 1.6 * tall
+
+
 def is_likely(digits: tuple[Digit, ...], least: float) -> bool:
     """Whether a row is right with a probability of `least`, as one of `_USUAL` digits; of a longer one, each digit of
     which leaves a little doubt, less is asked.
@@ -68,7 +73,7 @@ def _is_row(digits: tuple[Digit, ...]) -> bool:
 def _is_stray(decoded: Decoded, height: float, tall: float) -> bool:
     """Whether a digit on its own, beside rows of digits `tall` pixels high, is more likely dirt: edges read as ones."""
     alone = len(decoded.digits) == 1 and tall > 0
-    return alone and not (decoded.confidence >= 0.9 and 0.6 * tall <= height <= 1.6 * tall)
+    return alone and not (decoded.confidence >= 0.9 and may_stand_beside(height, tall))
 
 
 def _unread(digits: tuple[Digit, ...]) -> int:

@@ -18,7 +18,7 @@ from export.card import markdown
 from export.gates import Gate, Refused
 from export.kinds import Digits, Kind, Samples, kind_of
 from export.program import card_of, onnx_program, still, with_card
-from export.quantisation import WAYS, Try, best, halved, packed, quantised
+from export.quantisation import ROW_WAYS, WAYS, Try, best, halved, packed, quantised
 from export.reference import Reference, measured
 from export.writing import put
 
@@ -99,7 +99,7 @@ def converted(
         raise ValueError("int8 is calibrated on some hundred inputs, and fewer were given")
     aside = batches[::_PUT_ASIDE]
     rest = [batch for index, batch in enumerate(batches) if index % _PUT_ASIDE]
-    ways = WAYS if isinstance(kind, Digits) else WAYS[:1]
+    ways = WAYS if isinstance(kind, Digits) else ROW_WAYS
     chosen, tries = best(model, kind.input, rest, _distance_from(model, kind.input, aside), ways)
     return Made(chosen, quantised(again, kind.input, rest, tries[0].way), tries)
 

@@ -4,7 +4,7 @@ trained on.
 int8 is static, by QuantizeLinear and DequantizeLinear (QDQ): activations uint8 by tensor, weights int8 by channel and
 of 7 bits. With 8, processors without VNNI add up pairs of products past 16 bits: on one such, 97 more of MNIST's 10,000
 test digits were read wrongly. The last layer stays in float32: quantised too, it takes more of what is no digit for a
-digit. docs/export.md has the figures.
+digit; of rows the first layers do, too. docs/export.md has the figures.
 """
 
 import contextlib
@@ -45,16 +45,21 @@ _IN_FLOAT = ["LogSoftmax", "Transpose"]
 
 @dataclass(frozen=True)
 class Way:
-    """How ranges are found. percentile: of an activation's values that its range holds; by "percentile" alone."""
+    """How ranges are found. percentile: of an activation's values that its range holds; by "percentile" alone. whole:
+    how many of the first layers stay in float32, beside the last.
+    """
 
     method: Literal["minmax", "percentile", "entropy"]
     percentile: float = 100.0
+    whole: int = 0
 
     def __str__(self) -> str:
         return f"{self.method} {self.percentile:g}" if self.method == "percentile" else self.method
 
 
 WAYS = (Way("minmax"), Way("percentile", 99.999), Way("percentile", 99.99), Way("entropy"))
+ROW_WAYS = (Way("minmax", whole=3),)
+"""Of rows. Their first layers see strokes of all strengths on all papers: in int8 they lose most of what is lost."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +136,7 @@ def quantised(model: onnx.ModelProto, input_name: str, batches: Sequence[U8], wa
             reduce_range=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
-            nodes_to_exclude=layers[-1:],
+            nodes_to_exclude=[*layers[: way.whole], *layers[-1:]],
             calibrate_method=_METHODS[way.method],
             extra_options={"CalibPercentile": way.percentile} if way.method == "percentile" else {},
         )

@@ -24,6 +24,7 @@ _ENOUGH = 3  # strokes in a row before its pen can be told
 _BROADER = 2.2  # times the row's median breadth of the pen
 # Of the row's digit height, the least of a dot that parts groups: a pen's breadth, not a speck's.
 _DOT = 0.08
+_LONGEST = 12.0  # heights that a row may be long as one stroke; fourteen digits that touch are ten
 
 
 @dataclass
@@ -136,7 +137,13 @@ def find_rows(components: list[Component], least: int = 8) -> list[RowOfStrokes]
     for component, i in zip(small, _rows_of(small, result, least=0.0), strict=True):
         if i is not None:
             result[i].marks.append(component)
+    result = [row for row in result if not _is_an_edge(row)]
     return sorted(result, key=lambda row: median([c.centre[1] for c in row.body]))
+
+
+def _is_an_edge(row: RowOfStrokes) -> bool:
+    """Whether it is one long stroke: a sheet's edge, a line, a shadow's."""
+    return len(row.body) == 1 and row.body[0].w > _LONGEST * row.body[0].h
 
 
 def _fit(row: RowOfStrokes, component: Component) -> float:

@@ -32,7 +32,7 @@ def read(text, strokes, share=0.999):
     steps = steps_of(text, share)
     columns = STEP * np.arange(len(steps) + 1)
     spelt = best_path(steps)
-    return read_off(spelt.labels, log_likelihood(steps, spelt.labels), steps, SPELLING, columns, strokes)
+    return read_off(spelt.labels, log_likelihood(steps, spelt.labels), steps, SPELLING, columns, strokes, 50.0)
 
 
 STROKES = [stroke(10, 20, 30, 50), stroke(50, 22, 30, 50), stroke(92, 18, 26, 50)]  # round 25, 65 and 105
@@ -65,9 +65,17 @@ def test_marks_are_passed_over_and_are_no_part_of_a_digit_far_from_them():
     assert [d.box for d in read("407", [*STROKES, dot]).digits] == [(s.x, s.y, s.w, s.h) for s in STROKES]
 
 
+def test_specks_however_many_are_passed_over():
+    """They tell nothing of how tall a digit is."""
+    specks = [stroke(4 + 9 * i, 40, 3, 4) for i in range(12)] + [stroke(75, 40, 8, 14)]
+    decoded = read("407", [*STROKES, *specks])
+    assert decoded is not None
+    assert [digit.box[3] for digit in decoded.digits] == [50, 50, 50]
+
+
 def test_strokes_of_a_broken_digit_share_a_box_and_digits_that_touch_part_theirs():
     bar, body, both = stroke(20, 10, 22, 6), stroke(12, 22, 26, 48), stroke(50, 20, 70, 50)
-    one, two, three = places([25.0, 65.0, 105.0], [bar, body, both])
+    one, two, three = places([25.0, 65.0, 105.0], [bar, body, both], 50.0)
     assert one == (12, 10, 30, 60)
     assert two == (50, 20, 35, 50) and three == (85, 20, 35, 50)
 
@@ -77,7 +85,7 @@ def test_strokes_of_a_broken_digit_share_a_box_and_digits_that_touch_part_theirs
     st.lists(st.tuples(*[st.integers(0, 300)] * 2, *[st.integers(1, 90)] * 2), min_size=1, max_size=8),
 )
 def test_every_digit_has_a_place_with_room_in_it(middles, boxes):
-    found = places(middles, [stroke(*box) for box in boxes])
+    found = places(middles, [stroke(*box) for box in boxes], 30.0)
     assert len(found) == len(middles)
     assert all(w >= 1 and h >= 1 for _, _, w, h in found)
 

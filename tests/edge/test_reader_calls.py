@@ -1,5 +1,6 @@
 """How often the reader asks its models: no more often than it must, and all at once."""
 
+import cv2
 import numpy as np
 
 from edge import Reader
@@ -61,3 +62,25 @@ def test_rows_that_two_looks_agree_on_ask_no_other(pages, monkeypatch):
     rows = [reader.read(page.image) for page in pages]
     assert len(counting.batches) < len(pages) / 2
     assert sum(texts_of(row) == [text] for row, text in zip(rows, TEXTS, strict=True)) >= len(pages) - 1
+
+
+def test_edges_and_dirt_beside_a_sure_row_are_not_looked_at_but_what_may_be_a_digit_is(pages, monkeypatch):
+    reader = Reader(engine=EngineConfig("cpu"))
+    asked = []
+    own = reader.row_model.log_probs
+    monkeypatch.setattr(reader.row_model, "log_probs", lambda strips: (asked.extend(strips), own(strips))[1])
+    page = pages[0].image
+    alone = texts_of(reader.read(page))
+    shown = len(asked)
+    sheet = np.pad(page, ((0, 400), (0, 400)), constant_values=235)
+    below = page.shape[0]
+    tall = int(reader.read(page)[0].digits[0].box[3])
+    for x in range(60, sheet.shape[1] - 60, 6 * tall):
+        cv2.circle(sheet, (x, below + 60), max(5, tall // 5), 20, -1)  # dirt
+    cv2.rectangle(sheet, (40, below + 150), (sheet.shape[1] - 40, below + 160), 20, -1)  # an edge
+    asked.clear()
+    assert texts_of(reader.read(sheet)) == alone and len(asked) == shown
+    middle = sheet.shape[1] // 2
+    cv2.line(sheet, (middle, below + 250), (middle, below + 250 + tall), 20, max(3, tall // 9))
+    asked.clear()
+    assert len(reader.read(sheet)) >= len(alone) and len(asked) == shown + 1

@@ -84,8 +84,9 @@ def test_the_best_path_is_what_its_steps_spell_and_says_where(path, seed):
     assert covered == [t for t, label in enumerate(path) if label]
 
 
-def test_strips_of_different_widths_come_back_in_their_order():
-    model = RowModel(None, CPU)
+@pytest.mark.parametrize("name", ["rows.onnx", "rows-int8.onnx"])
+def test_strips_of_different_widths_come_back_in_their_order(name):
+    model = RowModel(default_row_model().with_name(name), CPU)
     rng = np.random.default_rng(1)
     strips = [rng.integers(0, 256, (32, 4 * int(width)), np.uint8) for width in rng.integers(2, 60, 40)]
     out = model.log_probs(strips)
@@ -93,14 +94,14 @@ def test_strips_of_different_widths_come_back_in_their_order():
     for strip, steps in zip(strips[:6], out, strict=False):
         alone = model.log_probs([strip])[0]
         assert np.exp(steps.astype(float)).sum(1) == pytest.approx(np.ones(len(steps)), abs=1e-4)
-        # Beside a wider one a strip ends in paper, alone in nothing: the last steps may differ.
-        assert steps[:-12] == pytest.approx(alone[:-12], abs=1e-3)
+        # Beside a wider one a strip ends in paper, alone in nothing: as far as a step sees the last ones may differ.
+        assert steps[:-13] == pytest.approx(alone[:-13], abs=1e-4)
     assert model.log_probs([]) == []
 
 
 def test_the_file_that_comes_with_the_package_is_one_of_rows():
     card = RowModel(None, CPU).card
-    assert card.labels == (BLANK, *"0123456789") and card.name == "rows-longer"
+    assert card.labels == (BLANK, *"0123456789") and card.name == "rows-counters"
     assert card.precision == "int8" and RowModel(default_row_model(), CPU).card.precision == "packed"
     assert default_row_model().stat().st_size < 1_500_000 and shipped_row_model("cpu").stat().st_size < 1_500_000
     assert shipped_row_model("cuda") == default_row_model()

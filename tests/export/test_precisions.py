@@ -63,6 +63,27 @@ def test_packed_weights_are_halves_and_what_is_computed_is_as_good_as_the_same(f
     assert 0 < np.abs(one - other).max() < 0.05
 
 
+@pytest.mark.parametrize("whole", [0, 1, 3])
+def test_the_first_layers_of_a_way_and_the_last_stay_in_float32(files, whole):
+    model = onnx.load(files["float32"].path)
+    batches = Digits().batches(np.random.default_rng(0).integers(0, 256, (64, 28, 28), np.uint8))
+    made = quantised(model, "crops", batches, Way("minmax", whole=whole))
+    of = {node.output[0]: node.op_type for node in made.graph.node}
+    layers = [node for node in made.graph.node if node.op_type in ("Conv", "Gemm", "MatMul")]
+    in_float = [of.get(layer.input[1]) != "DequantizeLinear" for layer in layers]
+    assert in_float == [True] * whole + [False] * (len(layers) - whole - 1) + [True]
+
+
+def test_the_shipped_rows_int8_keeps_its_first_three_layers_in_float32():
+    from edge.sequence import shipped_row_model
+
+    graph = onnx.load(shipped_row_model("cpu")).graph
+    of = {node.output[0]: node.op_type for node in graph.node}
+    layers = [node for node in graph.node if node.op_type == "Conv"]
+    in_float = [of.get(layer.input[1]) != "DequantizeLinear" for layer in layers]
+    assert in_float == [True] * 3 + [False] * (len(layers) - 4) + [True]
+
+
 def test_scales_of_weights_are_by_channel(files):
     graph = onnx.load(files["int8"].path).graph
     scales = [w for w in graph.initializer if w.name.endswith("weight_scale")]

@@ -177,6 +177,15 @@ def test_dirt_alone_is_no_row():
     assert rows_of(np.zeros((50, 50), np.uint8)) == []
 
 
+@pytest.mark.parametrize(("heights", "rows"), [(2, 1), (10, 1), (13, 0), (60, 0)])
+def test_one_stroke_is_a_row_unless_it_is_longer_than_any_number_written_in_one(heights, rows):
+    ink = np.zeros((100, 1000), np.uint8)
+    ink[40:54, 60 : 60 + 14 * heights] = 255
+    assert len(rows_of(ink)) == rows
+    ink[40:54, 20:30] = 255  # a dash beside a digit, however long, stays in its row
+    assert len(rows_of(ink)) == 1
+
+
 def test_rows_that_reach_a_little_into_each_other_stay_apart():
     ink = np.zeros((150, 300), np.uint8)
     for x in (20, 100, 180):
