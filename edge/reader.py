@@ -5,8 +5,7 @@ candidates; what both together find likeliest is the row.
 """
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -16,20 +15,19 @@ import numpy as np
 from edge.arrays import F32, F64, U8, u8
 from edge.combine import Evidence, combine
 from edge.decode import Decoded, decode
-from edge.direct import SURE, SURE_AGAIN, read_off
 from edge.engine import EngineConfig
 from edge.imaging.candidates import Candidate
 from edge.imaging.ink import find_inks, find_local_inks
-from edge.imaging.lines import Line, Look, find_lines, lattice
+from edge.imaging.lines import Line, find_lines, lattice
 from edge.imaging.normalise import normalise_all
-from edge.imaging.strip import column
 from edge.model_card import REJECT
-from edge.page import ReadLine, is_likely, may_stand_beside, shows_a_row, sureness, without_strays
+from edge.page import ReadLine, is_likely, shows_a_row, sureness, without_strays
 from edge.placing import corners, moved
 from edge.recogniser import TUNED_ABOVE, Recogniser, Tuned
 from edge.row import UNREADABLE, Row
 from edge.separators import find_separators
-from edge.sequence import BLANK, STEP, RowModel, agreed, best_path, likeliest, log_likelihood
+from edge.sequence import BLANK, RowModel, agreed, likeliest
+from edge.whole import Seen, WholeReader
 
 SMALLEST = 12
 """Pixels of a picture's shorter side below which there is no room for a digit."""
@@ -37,27 +35,14 @@ SMALLEST = 12
 _LARGEST = 2400  # pixels of the longest side that is worked on; larger pictures are read at this size
 _COARSE = 110  # pixels of height below which a picture is doubled first: strokes of one pixel have no shape
 
-# Of a row's height: how far beyond its last stroke a digit's middle shows that the row goes on, and how much more paper
-# is then looked at; and how often.
-_BEYOND, _FURTHER = 0.2, 3.0
-_FARTHER = 2
-
 # What is looked at is bounded, so that a page of print, keys or noise costs no minutes. In pixels of strips, a row of
 # twenty digits having some 400, the most that 300 pictures of `benchmarks.accuracy`'s five kinds by held-out writers
 # had in brackets:
 _ROOM, _FRAME = 16_000, 1280 * 720  # of one ink of a picture of that size, in proportion of a larger one (8,700)
 _DENSE = 12_000  # of a page that is not looked through again, part by part (8,700)
 _ROOM_AGAIN = 6_000  # of one ink of a picture that is (3,900)
-_UNSURE = 4_000  # of an ink's lines that are unsure and looked at again, surest first (2,200)
 _ASKED = 1_000  # candidates of an ink that are asked about, those of the surest lines (580)
 _CROWDED = 60  # lines that may be digits: of a page that is not looked through again, either
-# How an unsure row is looked at again: its height may have been measured by pieces of strokes, or by one tall digit,
-# and what one slant or breadth leaves in doubt another may show. Of the 1,400 pictures of `python -m benchmarks.choice`
-# one more look (1.1, 0.2) read 1075, looks of other heights 1087, with other slants and breadths 1101.
-_LOOKS = (Look(zoom=0.8, lean=-0.1), Look(1.1, 0.1, 0.1, 0.8), Look(zoom=0.9, wide=0.8), Look(zoom=1.35))
-# The logarithm of how likely they find their text: below, edges and letters. Of 192 rows read rightly by candidates, of
-# 900 validation pictures, the least was -3.6; of 800 lines that were nobody's row, half were lower.
-_LEAST_AGREED = -5.0
 # Probability of all that was read of a row below which, in a picture looked through again, it is none: the paper inside
 # letters is read as ones, too.
 _LEAST_AGAIN = 0.3
@@ -68,21 +53,6 @@ _TINY = 1e-9  # probability below which it is all the same
 # Confidence of a row from which a picture is not looked through again, part by part: of those pictures 0.7 and 0.85
 # read 1135 and 1136, of that command's cheques 332 and 333.
 _CONTENT = 0.85
-
-
-@dataclass
-class _Seen:
-    """A line as the row model sees it. looks: float32 [T, K] each; columns: float64 [T + 1], where in the line the
-    first one's steps begin; text: the likeliest, "" where that is no digits: edges, blots, letters; likelihood: its
-    natural logarithm; decoded: the reading, as far as there is one.
-    """
-
-    line: Line
-    looks: list[F32]
-    columns: F64
-    text: str
-    likelihood: float
-    decoded: Decoded | None = None
 
 
 class Reader:
@@ -106,6 +76,7 @@ class Reader:
     ) -> None:
         self.recogniser = Tuned(model, tuned, tuned_above, engine) if tuned else Recogniser(model, engine)
         self._rows = RowModel(row_model, engine)
+        self._whole = WholeReader(self._rows)
         card = self.recogniser.card
         alone = card.alone and row_model is None
         self.row_model = self._rows if not alone and _agree(card.labels, self._rows.labels) else None
@@ -135,7 +106,7 @@ class Reader:
             rows[i] = [_row(read, scale, images[i].shape[:2], self._texts(read, alternatives)) for read in lines]
         return rows
 
-    def lines(self, greys: Sequence[U8]) -> list[list["ReadLine"]]:
+    def lines(self, greys: Sequence[U8]) -> list[list[ReadLine]]:
         """The rows of pictures of working size, uint8 [H, W] each, as they were read and found: by dark ink or by
         light.
         """
@@ -162,10 +133,10 @@ class Reader:
             found[i] += [[row for row in page if is_likely(row.decoded.digits, _LEAST_AGAIN)] for page in again]
         return [max((without_strays(page) for page in pages), key=sureness, default=[]) for pages in found]
 
-    def _pages(self, pictures: Sequence[Sequence[list[Line]]]) -> list[list[list["ReadLine"]]]:
+    def _pages(self, pictures: Sequence[Sequence[list[Line]]]) -> list[list[list[ReadLine]]]:
         """The lines of each picture's inks, read; of all pictures together, as the models' calls cost less so."""
         pages = [page for inks in pictures for page in inks]
-        seen, still = self._read_whole(pages) if self.row_model else _unread_whole(pages)
+        seen, still = self._whole.read(pages) if self.row_model else _unread_whole(pages)
         asked = [each for lines in still for each in _lattices(lines)]
         log_probs = iter(self.recogniser.log_probs(normalise_all([ink for _, _, inks in asked for ink in inks])))
         for one, candidates, _ in asked:
@@ -173,36 +144,7 @@ class Reader:
         read = iter([[ReadLine(one.decoded, one.line, one.looks) for one in page if one.decoded] for page in seen])
         return [list(islice(read, len(inks))) for inks in pictures]
 
-    def _read_whole(self, pages: Sequence[list[Line]]) -> tuple[list[list["_Seen"]], list[list["_Seen"]]]:
-        """The lines of each page that may be rows, and those of them that the row model is not sure of."""
-        seen = self._followed(self._shown(pages))
-        unsure = [_surest([one for one in page if _is_worth_asking(one, page)]) for page in seen]
-        self._look_again([one for lines in unsure for one in lines])
-        still = [
-            [one for one in lines if _is_worth_asking(one, page)] for lines, page in zip(unsure, seen, strict=True)
-        ]
-        return seen, still
-
-    def _shown(self, pages: Sequence[list[Line]]) -> list[list["_Seen"]]:
-        """The lines of each page as the row model sees them, but for those in which it sees no digits."""
-        seen: list[dict[int, _Seen]] = [{} for _ in pages]
-        # All rows in one call, then what single strokes may be digits beside them: edges and dirt, most of a page's
-        # lines, are not looked at.
-        for alone in (False, True):
-            asked = [
-                (i, k, line)
-                for i, page in enumerate(pages)
-                for k, line in enumerate(page)
-                if _is_alone(line) is alone and not (alone and _is_no_digit_beside(line, seen[i].values()))
-            ]
-            steps = self._rows.log_probs([line.strip() for _, _, line in asked])
-            for (i, k, line), look in zip(asked, steps, strict=True):
-                one = self._seen(line, look)
-                if one.text:
-                    seen[i][k] = one
-        return [[one for _, one in sorted(page.items())] for page in seen]
-
-    def _texts(self, read: "ReadLine", count: int) -> tuple[tuple[str, float], ...]:
+    def _texts(self, read: ReadLine, count: int) -> tuple[tuple[str, float], ...]:
         """The row's text and up to `count` others, with the natural logarithms of their probabilities, likeliest first:
         what the row's confidence leaves is shared among the others as the row model likes them.
         """
@@ -222,47 +164,7 @@ class Reader:
         told += [(text, left + one - float(rest)) for one, text in others if one > -np.inf]
         return tuple(sorted(told, key=lambda text: -text[1]))
 
-    def _seen(self, line: Line, steps: F32) -> "_Seen":
-        """A line with its likeliest text, and read off where the row model is sure of that."""
-        text = best_path(steps)
-        columns = column(np.arange(len(steps) + 1), line.left, line.height, STEP)
-        likelihood = log_likelihood(steps, text.labels) if text.labels else 0.0
-        seen = _Seen(line, [steps], columns, "".join(self._rows.labels[k] for k in text.labels), likelihood)
-        if text.labels:
-            self._read_off(seen, text.labels, likelihood, SURE)
-        return seen
-
-    def _followed(self, pages: list[list[_Seen]]) -> list[list[_Seen]]:
-        """The same lines; those that are read on beyond their last stroke, in paler ink, followed to their ends."""
-        for _ in range(_FARTHER):
-            wider = {id(one): line for page in pages for one in page if (line := _read_on(one)) is not None}
-            if not wider:
-                break
-            steps = self._rows.log_probs([line.strip() for line in wider.values()])
-            again = {key: self._seen(line, look) for (key, line), look in zip(wider.items(), steps, strict=True)}
-            pages = [[again.get(id(one), one) for one in page] for page in pages]
-        return [_without_parts(page) for page in pages]
-
-    def _look_again(self, unsure: list[_Seen]) -> None:
-        """Show the row model the same lines a little differently, and read off what all looks agree on; where they
-        agree on nothing there is nothing to read.
-        """
-        steps = iter(self._rows.log_probs([one.line.strip(look) for one in unsure for look in _LOOKS]))
-        for one in unsure:
-            one.looks += islice(steps, len(_LOOKS))
-            texts = sorted({labels for look in one.looks if (labels := best_path(look).labels)})
-            likelihoods = agreed(one.looks, texts)
-            best = int(likelihoods.argmax())
-            if likelihoods[best] < _LEAST_AGREED:
-                one.text = ""
-            self._read_off(one, texts[best], float(likelihoods[best]), SURE_AGAIN)
-
-    def _read_off(self, one: _Seen, labels: tuple[int, ...], likelihood: float, least: float) -> None:
-        if likelihood >= np.log(least):
-            steps, names = one.looks[0], self._rows.labels
-            one.decoded = read_off(labels, likelihood, steps, names, one.columns, one.line.strokes, one.line.height)
-
-    def _combined(self, seen: "_Seen", candidates: list[Candidate], log_probs: F32) -> Decoded:
+    def _combined(self, seen: Seen, candidates: list[Candidate], log_probs: F32) -> Decoded:
         """A line's reading by both models; log_probs: float32 [len(candidates), K]."""
         labels, reject, line = self.recogniser.card.labels, self.recogniser.reject, seen.line
         log_probs = log_probs.reshape(len(candidates), len(labels))
@@ -281,9 +183,9 @@ def _agree(labels: Sequence[str], spelling: Sequence[str]) -> bool:
     return own == {*spelling} - {BLANK} and all(len(label) == 1 for label in own)
 
 
-def _unread_whole(pages: Sequence[list[Line]]) -> tuple[list[list[_Seen]], list[list[_Seen]]]:
+def _unread_whole(pages: Sequence[list[Line]]) -> tuple[list[list[Seen]], list[list[Seen]]]:
     """What `_read_whole` gives where there is no row model: every line is to be told by its candidates."""
-    seen = [[_Seen(line, [], np.zeros(0), "", 0.0) for line in page] for page in pages]
+    seen = [[Seen(line, [], np.zeros(0), "", 0.0) for line in page] for page in pages]
     return seen, seen
 
 
@@ -292,51 +194,7 @@ def _room(grey: U8) -> float:
     return _ROOM * max(1.0, grey.size / _FRAME)
 
 
-def _is_alone(line: Line) -> bool:
-    """Whether it is one stroke, too narrow for two digits."""
-    return len(line.strokes) == 1 and line.strokes[0].w <= line.height
-
-
-def _is_no_digit_beside(line: Line, page: Iterable[_Seen]) -> bool:
-    """Whether a stroke on its own is none of a digit's size beside rows one of which is sure."""
-    rows = [one for one in page if len(one.text) > 1]
-    return any(one.decoded for one in rows) and not any(may_stand_beside(line.height, one.line.height) for one in rows)
-
-
-def _read_on(one: _Seen) -> Line | None:
-    """The line with more paper at an end where a digit is read beyond the last stroke; None where none is."""
-    line, spans = one.line, best_path(one.looks[0]).spans
-    if len(spans) < 2:
-        return None
-    first, last = (float(one.columns[a] + one.columns[b + 1]) / 2 for a, b in (spans[0], spans[-1]))
-    left = line.left - _FURTHER * line.height if first < line.left - _BEYOND * line.height else line.left
-    right = line.right + _FURTHER * line.height if last > line.right + _BEYOND * line.height else line.right
-    return replace(line, left=left, right=right) if (left, right) != (line.left, line.right) else None
-
-
-def _without_parts(page: list[_Seen]) -> list[_Seen]:
-    """The lines but those that lie in one which was followed beyond its strokes, and says more."""
-    followed = [one for one in page if one.line.is_wider]
-    return [
-        one
-        for one in page
-        if not any(len(other.text) > len(one.text) and other.line.holds(one.line) for other in followed)
-    ]
-
-
-def _is_worth_asking(one: _Seen, page: list[_Seen]) -> bool:
-    """Whether a line is not read yet, and could be a row: of digits alone beside rows only sure ones are kept."""
-    return one.decoded is None and (len(one.text) > 1 or all(len(other.text) == 1 for other in page))
-
-
-def _surest(lines: list[_Seen]) -> list[_Seen]:
-    """As many lines as are looked at again in bounded time, surest first."""
-    lines = sorted(lines, key=lambda one: -one.likelihood)
-    widths = np.cumsum([one.line.width for one in lines])
-    return lines[: int(np.searchsorted(widths, _UNSURE, side="right"))]
-
-
-def _lattices(lines: list[_Seen]) -> Iterator[tuple[_Seen, list[Candidate], list[U8]]]:
+def _lattices(lines: list[Seen]) -> Iterator[tuple[Seen, list[Candidate], list[U8]]]:
     """The lines with their candidates and the ink of each, until those are so many that time must be bounded."""
     count = 0
     for one in lines:

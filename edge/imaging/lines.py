@@ -22,6 +22,8 @@ BODY = 0.42  # of the tallest stroke's height: what is lower is no digit, and do
 # Of a row's height: how near to it the picture must end for all that is beside it to be looked at. Of the 1,400
 # pictures of `python -m benchmarks.choice` 0, 2, 3.5 and 5 read 1074, 1075, 1077 and 1077, of real cheques 5 most.
 _EDGE = 3.5
+# Of a row's height: how far off its level, and times its height, how much taller or lower the rest of it may be.
+_ON_LEVEL, _ALIKE = 0.35, 1.6
 
 
 @dataclass(frozen=True)
@@ -150,12 +152,15 @@ def _line(row: RowOfStrokes, ink: Ink) -> Line:
     if turn is not None:
         strokes = sorted((_turned(stroke, turn) for stroke in strokes), key=lambda c: c.centre[0])
         back = cv2.invertAffineTransform(turn)
-    least = BODY * max(c.h for c in strokes)
-    body = [c for c in strokes if c.h >= least]
-    height = float(median([c.h for c in body]))
-    middle = float(median([c.centre[1] for c in body]))
+    height, middle = _height_and_middle(strokes)
     left, right = float(min(c.x for c in strokes)), float(max(c.right for c in strokes))
     return Line(strokes, ink, left, right, middle - height / 2, height, back)
+
+
+def _height_and_middle(strokes: Sequence[Component]) -> tuple[float, float]:
+    """Of a row's digits, pixels, by the strokes that may be some."""
+    body = [stroke for stroke in strokes if stroke.h >= BODY * max(s.h for s in strokes)]
+    return float(median([stroke.h for stroke in body])), float(median([stroke.centre[1] for stroke in body]))
 
 
 def _to_edges(line: Line) -> Line:
@@ -169,6 +174,26 @@ def _to_edges(line: Line) -> Line:
     left = min(line.left, BESIDE * line.height) if line.left < room else line.left
     right = max(line.right, end - BESIDE * line.height) if end - line.right < room else line.right
     return replace(line, left=left, right=right)
+
+
+def united(one: Line, other: Line) -> Line | None:
+    """Both lines of a picture as one, in the first's pixels; None where the other does not go on on its level, from
+    where the first one is looked at.
+    """
+    strokes = list(other.strokes)
+    if one.back is not None or other.back is not None:
+        there, here = (np.eye(2, 3) if line.back is None else line.back for line in (other, one))
+        back = cv2.invertAffineTransform(here)
+        turn = np.hstack([back[:, :2] @ there[:, :2], back[:, :2] @ there[:, 2:] + back[:, 2:]])
+        strokes = [_turned(stroke, turn) for stroke in strokes]
+    height, middle = _height_and_middle(strokes)
+    left, right = float(min(s.x for s in strokes)), float(max(s.right for s in strokes))
+    level = abs(middle - one.top - one.height / 2) <= _ON_LEVEL * one.height
+    alike = max(height, one.height) <= _ALIKE * min(height, one.height)
+    if not (level and alike and left < one.right and right > one.left):
+        return None
+    both = sorted([*one.strokes, *strokes], key=lambda stroke: stroke.centre[0])
+    return replace(one, strokes=both, left=min(left, one.left), right=max(right, one.right))
 
 
 def _turned(component: Component, turn: F64) -> Component:

@@ -39,7 +39,7 @@ def test_rows_that_the_row_model_is_sure_of_ask_no_other(pages):
 
 def test_all_digits_of_a_picture_are_judged_in_one_call(pages, monkeypatch):
     for name in ("SURE", "SURE_AGAIN"):
-        monkeypatch.setattr(f"edge.reader.{name}", 2.0)  # of a probability, which none reaches
+        monkeypatch.setattr(f"edge.whole.{name}", 2.0)  # of a probability, which none reaches
     reader = Reader(engine=EngineConfig("cpu"))
     counting = counted(reader)
     width = max(page.image.shape[1] for page in pages[:4])
@@ -56,7 +56,7 @@ def test_all_digits_of_a_picture_are_judged_in_one_call(pages, monkeypatch):
 
 
 def test_rows_that_two_looks_agree_on_ask_no_other(pages, monkeypatch):
-    monkeypatch.setattr("edge.reader.SURE", 2.0)
+    monkeypatch.setattr("edge.whole.SURE", 2.0)
     reader = Reader(engine=EngineConfig("cpu"))
     counting = counted(reader)
     rows = [reader.read(page.image) for page in pages]

@@ -99,3 +99,13 @@ def test_dots_dashes_and_commas_between_digits_are_left_out(reader):
         dash[30:36] = 255
         good += texts_of(reader.read(page_of([inks[0], dash, inks[1]], 70))) == ["38"]
     assert good >= 8
+
+
+@pytest.mark.parametrize("seed", [3, 5, 15, 28])
+def test_a_row_whose_middle_is_too_pale_to_be_found_is_one_row(seed, reader, written):
+    """Its ends are found, each as a row of its own, and both are read on into the middle."""
+    page = written("48261053", seed, 50)
+    image = page.image.astype(np.float32)
+    for x, _, w, _ in page.boxes[2:5].tolist():
+        image[:, x - 2 : x + w + 2] = 235 - (235 - image[:, x - 2 : x + w + 2]) * 0.14
+    assert texts_of(reader.read(image.clip(0, 255).astype(np.uint8))) == ["48261053"]

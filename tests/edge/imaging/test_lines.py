@@ -1,11 +1,13 @@
 """A picture's lines: as many as are looked at in bounded time, and of too many the right ones."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
 
 from edge.imaging.ink import Ink
-from edge.imaging.lines import Look, find_lines
+from edge.imaging.lines import Line, Look, find_lines, united
 
 ROOMY = 1e9
 
@@ -104,3 +106,34 @@ def test_a_look_that_is_lifted_shows_the_row_lower():
     (line,) = find_lines(ink_of(bars(1, 12, 40, 80)), ROOMY)
     measured, lifted = (np.flatnonzero((line.strip(look) > 127).any(1)) for look in (Look(), Look(lift=0.2)))
     assert lifted[0] - measured[0] == pytest.approx(0.2 * (measured[-1] - measured[0] + 1), abs=1)
+
+
+def halves(slope: float = 0.0, lower: int = 0, taller: int = 0) -> list[Line]:
+    """Two lines of five bars, 30 high and far apart; the second so many pixels lower, its bars so much taller."""
+    mask = np.zeros((240, 700), np.uint8)
+    for x in [*range(40, 140, 20), *range(400, 500, 20)]:
+        there = x >= 400
+        top = 60 + round(slope * x) + lower * there
+        mask[top : top + 30 + taller * there, x : x + 5] = 255
+    return sorted(find_lines(ink_of(mask), ROOMY), key=lambda line: line.strokes[0].x)
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.12])
+def test_two_lines_that_one_is_looked_at_across_are_one(slope):
+    one, other = halves(slope)
+    assert united(one, other) is None  # neither reaches the other
+    far = 8 * one.height
+    whole = united(replace(one, right=one.right + 10 * one.height), other)
+    assert whole is not None and len(whole.strokes) == 10
+    middles = [stroke.centre for stroke in whole.strokes]
+    assert [x for x, _ in middles] == sorted(x for x, _ in middles)
+    assert max(y for _, y in middles) - min(y for _, y in middles) <= 3
+    assert whole.right - whole.left > far and whole.left == one.left and whole.height == one.height
+    strokes = whole.level_strokes()
+    assert cv2.countNonZero(strokes[: int(whole.top + 40)]) > 0.95 * cv2.countNonZero(one.ink.mask)
+
+
+@pytest.mark.parametrize(("lower", "taller"), [(16, 0), (-16, 0), (-15, 30)])
+def test_what_stands_off_its_level_or_is_of_another_height_is_none_of_a_line(lower, taller):
+    one, other = halves(0.0, lower, taller)
+    assert united(replace(one, right=one.right + 10 * one.height), other) is None

@@ -1,0 +1,182 @@
+"""Lines read whole: shown to the row model, followed where they go on, joined where they are one row's parts, and shown
+again where it is not sure.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+
+import numpy as np
+
+from edge.arrays import F32, F64
+from edge.decode import Decoded
+from edge.direct import SURE, SURE_AGAIN, read_off
+from edge.imaging.lines import Line, Look, united
+from edge.imaging.strip import column
+from edge.page import may_stand_beside
+from edge.sequence import STEP, RowModel, agreed, best_path, log_likelihood
+
+# Of a row's height: how far beyond its last stroke a digit's middle shows that the row goes on, and how much more paper
+# is then looked at; and how often.
+_BEYOND, _FURTHER = 0.2, 3.0
+_FARTHER = 2
+# How an unsure row is looked at again: its height may have been measured by pieces of strokes, or by one tall digit,
+# and what one slant or breadth leaves in doubt another may show. Of the 1,400 pictures of `python -m benchmarks.choice`
+# one more look (1.1, 0.2) read 1075, looks of other heights 1087, with other slants and breadths 1101.
+_LOOKS = (Look(zoom=0.8, lean=-0.1), Look(1.1, 0.1, 0.1, 0.8), Look(zoom=0.9, wide=0.8), Look(zoom=1.35))
+# The logarithm of how likely they find their text: below, edges and letters. Of 192 rows read rightly by candidates, of
+# 900 validation pictures, the least was -3.6; of 800 lines that were nobody's row, half were lower.
+_LEAST_AGREED = -5.0
+# Pixels of strips of an ink's lines that are unsure and looked at again, surest first; the most that 300 pictures of
+# `benchmarks.accuracy`'s five kinds by held-out writers had is 2,200.
+_UNSURE = 4_000
+
+
+@dataclass
+class Seen:
+    """A line as the row model sees it. looks: float32 [T, K] each; columns: float64 [T + 1], where in the line the
+    first one's steps begin; text: the likeliest, "" where that is no digits: edges, blots, letters; likelihood: its
+    natural logarithm; decoded: the reading, as far as there is one.
+    """
+
+    line: Line
+    looks: list[F32]
+    columns: F64
+    text: str
+    likelihood: float
+    decoded: Decoded | None = None
+
+
+class WholeReader:
+    """Reads lines with a row model."""
+
+    def __init__(self, rows: RowModel) -> None:
+        self._rows = rows
+
+    def read(self, pages: Sequence[list[Line]]) -> tuple[list[list[Seen]], list[list[Seen]]]:
+        """The lines of each page that may be rows, and those of them that the row model is not sure of."""
+        seen = self._followed(self._shown(pages))
+        unsure = [_surest([one for one in page if _is_worth_asking(one, page)]) for page in seen]
+        self._look_again([one for lines in unsure for one in lines])
+        still = [
+            [one for one in lines if _is_worth_asking(one, page)] for lines, page in zip(unsure, seen, strict=True)
+        ]
+        return seen, still
+
+    def _shown(self, pages: Sequence[list[Line]]) -> list[list[Seen]]:
+        """The lines of each page as the row model sees them, but for those in which it sees no digits."""
+        seen: list[dict[int, Seen]] = [{} for _ in pages]
+        # All rows in one call, then what single strokes may be digits beside them: edges and dirt, most of a page's
+        # lines, are not looked at.
+        for alone in (False, True):
+            asked = [
+                (i, k, line)
+                for i, page in enumerate(pages)
+                for k, line in enumerate(page)
+                if _is_alone(line) is alone and not (alone and _is_no_digit_beside(line, seen[i].values()))
+            ]
+            steps = self._rows.log_probs([line.strip() for _, _, line in asked])
+            for (i, k, line), look in zip(asked, steps, strict=True):
+                one = self._seen(line, look)
+                if one.text:
+                    seen[i][k] = one
+        return [[one for _, one in sorted(page.items())] for page in seen]
+
+    def _seen(self, line: Line, steps: F32) -> Seen:
+        """A line with its likeliest text, and read off where the row model is sure of that."""
+        text = best_path(steps)
+        columns = column(np.arange(len(steps) + 1), line.left, line.height, STEP)
+        likelihood = log_likelihood(steps, text.labels) if text.labels else 0.0
+        seen = Seen(line, [steps], columns, "".join(self._rows.labels[k] for k in text.labels), likelihood)
+        if text.labels:
+            self._read_off(seen, text.labels, likelihood, SURE)
+        return seen
+
+    def _followed(self, pages: list[list[Seen]]) -> list[list[Seen]]:
+        """The same lines; those that are read on beyond their last stroke, in paler ink, followed to their ends."""
+        for _ in range(_FARTHER):
+            wider = {id(one): line for page in pages for one in page if (line := _read_on(one)) is not None}
+            if not wider:
+                break
+            steps = self._rows.log_probs([line.strip() for line in wider.values()])
+            again = {key: self._seen(line, look) for (key, line), look in zip(wider.items(), steps, strict=True)}
+            pages = [[again.get(id(one), one) for one in page] for page in pages]
+        return [self._united(_without_parts(page)) for page in pages]
+
+    def _united(self, page: list[Seen]) -> list[Seen]:
+        """The same lines; parts of a row that are read into each other, as windows of a meter of which some are darker
+        than others, are one where more is read of it than of either.
+        """
+        for one in [one for one in page if one.line.is_wider]:
+            for other in [other for other in page if other is not one]:
+                if not any(each is one for each in page) or (line := united(one.line, other.line)) is None:
+                    continue
+                (steps,) = self._rows.log_probs([line.strip()])
+                both = self._seen(line, steps)
+                if len(both.text) > max(len(one.text), len(other.text)):
+                    page = [both if each is one else each for each in page if each is not other]
+                    one = both
+        return page
+
+    def _look_again(self, unsure: list[Seen]) -> None:
+        """Show the row model the same lines a little differently, and read off what all looks agree on; where they
+        agree on nothing there is nothing to read.
+        """
+        steps = iter(self._rows.log_probs([one.line.strip(look) for one in unsure for look in _LOOKS]))
+        for one in unsure:
+            one.looks += islice(steps, len(_LOOKS))
+            texts = sorted({labels for look in one.looks if (labels := best_path(look).labels)})
+            likelihoods = agreed(one.looks, texts)
+            best = int(likelihoods.argmax())
+            if likelihoods[best] < _LEAST_AGREED:
+                one.text = ""
+            self._read_off(one, texts[best], float(likelihoods[best]), SURE_AGAIN)
+
+    def _read_off(self, one: Seen, labels: tuple[int, ...], likelihood: float, least: float) -> None:
+        if likelihood >= np.log(least):
+            steps, names = one.looks[0], self._rows.labels
+            one.decoded = read_off(labels, likelihood, steps, names, one.columns, one.line.strokes, one.line.height)
+
+
+def _is_alone(line: Line) -> bool:
+    """Whether it is one stroke, too narrow for two digits."""
+    return len(line.strokes) == 1 and line.strokes[0].w <= line.height
+
+
+def _is_no_digit_beside(line: Line, page: Iterable[Seen]) -> bool:
+    """Whether a stroke on its own is none of a digit's size beside rows one of which is sure."""
+    rows = [one for one in page if len(one.text) > 1]
+    return any(one.decoded for one in rows) and not any(may_stand_beside(line.height, one.line.height) for one in rows)
+
+
+def _read_on(one: Seen) -> Line | None:
+    """The line with more paper at an end where a digit is read beyond the last stroke; None where none is."""
+    line, spans = one.line, best_path(one.looks[0]).spans
+    if len(spans) < 2:
+        return None
+    first, last = (float(one.columns[a] + one.columns[b + 1]) / 2 for a, b in (spans[0], spans[-1]))
+    left = line.left - _FURTHER * line.height if first < line.left - _BEYOND * line.height else line.left
+    right = line.right + _FURTHER * line.height if last > line.right + _BEYOND * line.height else line.right
+    return replace(line, left=left, right=right) if (left, right) != (line.left, line.right) else None
+
+
+def _without_parts(page: list[Seen]) -> list[Seen]:
+    """The lines but those that lie in one which was followed beyond its strokes, and says more."""
+    followed = [one for one in page if one.line.is_wider]
+    return [
+        one
+        for one in page
+        if not any(len(other.text) > len(one.text) and other.line.holds(one.line) for other in followed)
+    ]
+
+
+def _is_worth_asking(one: Seen, page: list[Seen]) -> bool:
+    """Whether a line is not read yet, and could be a row: of digits alone beside rows only sure ones are kept."""
+    return one.decoded is None and (len(one.text) > 1 or all(len(other.text) == 1 for other in page))
+
+
+def _surest(lines: list[Seen]) -> list[Seen]:
+    """As many lines as are looked at again in bounded time, surest first."""
+    lines = sorted(lines, key=lambda one: -one.likelihood)
+    widths = np.cumsum([one.line.width for one in lines])
+    return lines[: int(np.searchsorted(widths, _UNSURE, side="right"))]
