@@ -51,7 +51,7 @@ def draw(facts: dict[str, Any], path: Path) -> None:
     whiskers = {"ecolor": "#333333", "elinewidth": 1.2, "capsize": 3}
     axes.barh(rows, shares, _THICK, color="#7fb3d5", xerr=apart, error_kw=whiskers, label="digitd, with 95 % interval")
     for row, share in zip(rows, shares, strict=True):
-        axes.text(0.012, row, f"{share:.1%}", va="center", fontsize=9.5, fontweight="bold")
+        axes.text(1.025, row, f"{share:.1%}", va="center", fontsize=9.5, fontweight="bold")  # beside marks at 0 and 1
     quoted = [KINDS[kind][2] for kind in kinds]
     below, above = [row + _ASIDE for row in rows], [row - _ASIDE for row in rows]  # so that no mark hides the interval
     axes.plot(quoted, below, "D", color="#c0392b", markersize=6, label="PP-OCRv6, quoted")
