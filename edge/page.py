@@ -14,7 +14,7 @@ _ALONE = 0.9  # of a digit that a row of one counts less in the choice between t
 # Digits of a row that has to be as sure as any; with `_LIT` of edge.imaging.ink, of 1,400 pictures of `python -m
 # benchmarks.choice` 1105 for 1098 are read, sheets' long rows most, that were taken for scribbles.
 _USUAL = 3
-_LEAST_ROW = 0.02  # probability of all that was read below which it is a scribble, not a row
+_LEAST_ROW = 0.02  # what `is_likely` asks of a row that is no scribble
 
 
 @dataclass(frozen=True)
@@ -53,10 +53,10 @@ def may_stand_beside(height: float, tall: float) -> bool:
 
 
 def is_likely(digits: tuple[Digit, ...], least: float) -> bool:
-    """Whether a row is right with a probability of `least`, as one of `_USUAL` digits; of a longer one, each digit of
+    """Whether what was read of a row is right with a probability of `least`, as of `_USUAL` digits; of more, each of
     which leaves a little doubt, less is asked.
     """
-    return all_right(digits) >= math.pow(least, max(1.0, len(digits) / _USUAL))
+    return all_right(digits) >= math.pow(least, max(1.0, (len(digits) - _unread(digits)) / _USUAL))
 
 
 def all_right(digits: tuple[Digit, ...]) -> float:

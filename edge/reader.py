@@ -43,11 +43,11 @@ _DENSE = 12_000  # of a page that is not looked through again, part by part (8,7
 _ROOM_AGAIN = 6_000  # of one ink of a picture that is (3,900)
 _ASKED = 1_000  # candidates of an ink that are asked about, those of the surest lines (580)
 _CROWDED = 60  # lines that may be digits: of a page that is not looked through again, either
-# Probability of all that was read of a row below which, in a picture looked through again, it is none: the paper inside
-# letters is read as ones, too.
+# What `is_likely` asks of a row in a picture looked through again: the paper inside letters is read as ones, too.
 _LEAST_AGAIN = 0.3
-# Likewise from which on ink of the other polarity, where it may be either, is not looked for: on 60 validation pictures
-# of each kind, displays of seven segments too, all are read as without this bound; with 0.6 one less is read rightly.
+# Probability of all that was read of a row from which on ink of the other polarity, where it may be either, is not
+# looked for: on 60 validation pictures of each kind, displays of seven segments too, all are read as without this
+# bound; with 0.6 one less is read rightly.
 _SURELY = 0.9
 _TINY = 1e-9  # probability below which it is all the same
 # Confidence of a row from which a picture is not looked through again, part by part: of the 1,400 pictures of `python

@@ -41,7 +41,9 @@ def quantize(path: Path, out: Path, data_dir: Path | None) -> Exported:
     """
     model, card, kind = opened(path)
     if isinstance(kind, Rows):
-        raise ConfigError(f"{path}: reads whole rows, which stay in float32; quantize takes files of single digits")
+        raise ConfigError(
+            f"{path}: reads whole rows; quantize takes files of single digits, rows' are made int8 by `digitd export`"
+        )
     if card.precision != "float32":
         raise ConfigError(f"{path}: is {card.precision} already; quantize takes the float32 file it was made from")
     sources = of_digits(data_dir)

@@ -159,7 +159,8 @@ def _line(row: RowOfStrokes, ink: Ink) -> Line:
 
 def _height_and_middle(strokes: Sequence[Component]) -> tuple[float, float]:
     """Of a row's digits, pixels, by the strokes that may be some."""
-    body = [stroke for stroke in strokes if stroke.h >= BODY * max(s.h for s in strokes)]
+    least = BODY * max(stroke.h for stroke in strokes)
+    body = [stroke for stroke in strokes if stroke.h >= least]
     return float(median([stroke.h for stroke in body])), float(median([stroke.centre[1] for stroke in body]))
 
 

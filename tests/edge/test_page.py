@@ -22,6 +22,7 @@ def row(*sure: float, text: str = "5") -> tuple[Digit, ...]:
         (row(*[0.9] * 17), True),  # 0.17 of all
         (row(*[0.6] * 17), False),
         (row(), True),
+        ((*row(0.5, 0.5), *row(*[0.0] * 9, text=UNREADABLE)), False),  # of two digits, not of eleven
     ],
 )
 def test_a_long_row_may_be_less_sure_than_a_short_one(digits: tuple[Digit, ...], likely: bool) -> None:
