@@ -171,9 +171,20 @@ class Reader:
         alone = decode(candidates, log_probs, labels, reject, line.height)
         if not seen.looks:
             return alone
-        spelling, looks = self._rows.labels, seen.looks
         return combine(
-            Evidence(candidates, log_probs, labels, reject, looks, spelling, seen.columns, line.top, line.height), alone
+            Evidence(
+                candidates,
+                log_probs,
+                labels,
+                reject,
+                seen.looks,
+                self._rows.labels,
+                seen.columns,
+                line.top,
+                line.height,
+                line.is_on_plate,
+            ),
+            alone,
         )
 
 

@@ -20,6 +20,9 @@ from edge.sequence import STEP, RowModel, agreed, best_path, log_likelihood
 # is then looked at; and how often.
 _BEYOND, _FURTHER = 0.2, 3.0
 _FARTHER = 2
+# Likewise, how far apart two parts of a row may stand between which a digit or two are too pale to be found: of 120
+# meters by held-out wheels 96 are read without looking there, 98, 100 and 100 with 2.5, 3.2 and 4.5.
+_GAP = 3.2
 # How an unsure row is looked at again: its height may have been measured by pieces of strokes, or by one tall digit,
 # and what one slant or breadth leaves in doubt another may show. Of the 1,400 pictures of `python -m benchmarks.choice`
 # one more look (1.1, 0.2) read 1075, looks of other heights 1087, with other slants and breadths 1101.
@@ -101,7 +104,7 @@ class WholeReader:
             steps = self._rows.log_probs([line.strip() for line in wider.values()])
             again = {key: self._seen(line, look) for (key, line), look in zip(wider.items(), steps, strict=True)}
             pages = [[again.get(id(one), one) for one in page] for page in pages]
-        return [self._united(_without_parts(page)) for page in pages]
+        return [self._bridged(self._united(_without_parts(page))) for page in pages]
 
     def _united(self, page: list[Seen]) -> list[Seen]:
         """The same lines; parts of a row that are read into each other, as windows of a meter of which some are darker
@@ -116,6 +119,22 @@ class WholeReader:
                 if len(both.text) > max(len(one.text), len(other.text)):
                     page = [both if each is one else each for each in page if each is not other]
                     one = both
+        return page
+
+    def _bridged(self, page: list[Seen]) -> list[Seen]:
+        """The same lines; two with little between them are one where more is read of both than of each."""
+        pairs = [
+            (one, other, line)
+            for one, other in _neighbours(page)
+            if len(one.text) + len(other.text) > 2
+            and (line := united(one.line, other.line, _GAP * one.line.height)) is not None
+        ]
+        steps = self._rows.log_probs([line.strip() for _, _, line in pairs])
+        for (one, other, line), look in zip(pairs, steps, strict=True):
+            both = self._seen(line, look)
+            here = all(any(each is part for each in page) for part in (one, other))
+            if here and len(both.text) > len(one.text) + len(other.text):
+                page = [both if each is one else each for each in page if each is not other]
         return page
 
     def _look_again(self, unsure: list[Seen]) -> None:
@@ -168,6 +187,17 @@ def _without_parts(page: list[Seen]) -> list[Seen]:
         for one in page
         if not any(len(other.text) > len(one.text) and other.line.holds(one.line) for other in followed)
     ]
+
+
+def _neighbours(page: list[Seen]) -> list[tuple[Seen, Seen]]:
+    """Lines and those that begin near where they end, in any direction: of a page of print few pairs in thousands."""
+    if len(page) < 2:
+        return []
+    ends = np.array([one.line.ends for one in page])
+    heights = np.array([one.line.height for one in page])
+    away = np.linalg.norm(ends[:, None, 1] - ends[None, :, 0], axis=2)
+    near = (away <= (_GAP + 1) * heights[:, None]) & ~np.eye(len(page), dtype=bool)
+    return [(page[i], page[k]) for i, k in np.argwhere(near).tolist()]
 
 
 def _is_worth_asking(one: Seen, page: list[Seen]) -> bool:

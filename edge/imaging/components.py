@@ -89,3 +89,10 @@ def pen_width(component: Component) -> float:
     inside = sum(map(cv2.contourArea, component.contours)) - sum(map(cv2.contourArea, component.holes))
     around = sum([cv2.arcLength(contour, True) for contour in component.contours + component.holes])
     return 1 + 2 * inside / max(around, 1.0)
+
+
+def solidity(component: Component) -> float:
+    """How much of the rectangle that holds a stroke, upright or not, it fills with ink, 0 to 1; holes are none."""
+    (_, (w, h), _) = cv2.minAreaRect(np.concatenate(component.contours))
+    inside = sum(map(cv2.contourArea, component.contours)) - sum(map(cv2.contourArea, component.holes))
+    return float(min(max(inside, 0.0) / max(w * h, 1.0), 1.0))

@@ -9,7 +9,7 @@ import numpy as np
 
 from edge.arrays import F64, U8, u8
 from edge.imaging.candidates import Candidate, find_candidates
-from edge.imaging.components import Component, cut_out, find_components
+from edge.imaging.components import Component, cut_out, find_components, solidity
 from edge.imaging.cuts import cut, slant_of
 from edge.imaging.ink import Ink
 from edge.imaging.rows import RowOfStrokes, find_rows, straighten, without_blots
@@ -22,8 +22,10 @@ BODY = 0.42  # of the tallest stroke's height: what is lower is no digit, and do
 # Of a row's height: how near to it the picture must end for all that is beside it to be looked at. Of the 1,400
 # pictures of `python -m benchmarks.choice` 0, 2, 3.5 and 5 read 1074, 1075, 1077 and 1077, of real cheques 5 most.
 _EDGE = 3.5
+# Of a row's height, how broad and how tall, and of the rectangle round it how much is ink, of what is no digit.
+_BLOCK = 0.3, 0.75, 0.7
 # Of a row's height: how far off its level, and times its height, how much taller or lower the rest of it may be.
-_ON_LEVEL, _ALIKE = 0.35, 1.6
+_ON_LEVEL, _ALIKE = 0.45, 1.6
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,24 @@ class Line:
     def is_wider(self) -> bool:
         """Whether it reaches beyond its strokes."""
         return self.left < min(s.x for s in self.strokes) or self.right > max(s.right for s in self.strokes)
+
+    @property
+    def is_on_plate(self) -> bool:
+        """Whether a stroke as tall as a digit is too broad and solid for a digit or a letter: of what parts a meter's
+        windows, say.
+        """
+        wide, tall, solid = _BLOCK
+        return any(
+            stroke.w >= wide * self.height and stroke.h >= tall * self.height and solidity(stroke) >= solid
+            for stroke in self.strokes
+        )
+
+    @property
+    def ends(self) -> F64:
+        """float64 [2, 2]: x, y in the picture's pixels of its left and its right end, half-way up its digits."""
+        middle = self.top + self.height / 2
+        ends = np.array([[self.left, middle], [self.right, middle]])
+        return ends if self.back is None else ends @ self.back[:, :2].T + self.back[:, 2]
 
     def holds(self, other: "Line") -> bool:
         """Whether most strokes of another line of the same picture lie in this one."""
@@ -177,9 +197,9 @@ def _to_edges(line: Line) -> Line:
     return replace(line, left=left, right=right)
 
 
-def united(one: Line, other: Line) -> Line | None:
+def united(one: Line, other: Line, gap: float = 0.0) -> Line | None:
     """Both lines of a picture as one, in the first's pixels; None where the other does not go on on its level, from
-    where the first one is looked at.
+    where the first one is looked at, or `gap` pixels to the right of there.
     """
     strokes = list(other.strokes)
     if one.back is not None or other.back is not None:
@@ -191,12 +211,16 @@ def united(one: Line, other: Line) -> Line | None:
     left, right = float(min(s.x for s in strokes)), float(max(s.right for s in strokes))
     level = abs(middle - one.top - one.height / 2) <= _ON_LEVEL * one.height
     alike = max(height, one.height) <= _ALIKE * min(height, one.height)
-    if not (level and alike and left < one.right and right > one.left):
+    if not (level and alike and left < one.right + gap and right > one.left):
         return None
     both = sorted([*one.strokes, *strokes], key=lambda stroke: stroke.centre[0])
     return replace(one, strokes=both, left=min(left, one.left), right=max(right, one.right))
 
 
 def _turned(component: Component, turn: F64) -> Component:
-    contours = tuple(np.round(contour @ turn[:, :2].T + turn[:, 2]).astype(np.int32) for contour in component.contours)
-    return Component(contours, *cv2.boundingRect(np.concatenate(contours)))
+    contours, holes = (
+        tuple(np.round(contour @ turn[:, :2].T + turn[:, 2]).astype(np.int32) for contour in outlines)
+        for outlines in (component.contours, component.holes)
+    )
+    x, y, w, h = cv2.boundingRect(np.concatenate(contours))
+    return Component(contours, x, y, w, h, holes)

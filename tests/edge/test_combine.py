@@ -35,10 +35,10 @@ def steps_of(*shares, each=4):
     return np.log(np.array(rows) + 1e-6).astype(np.float32)
 
 
-def read(log_probs, steps, candidates=None):
+def read(log_probs, steps, candidates=None, on_plate=False):
     candidates = candidates or [Candidate(i, i + 1, (), (i * 40, 10, 32, 50), 0, True) for i in range(len(log_probs))]
     columns = np.linspace(0, 40 * max(1, len(log_probs)), len(steps) + 1)
-    seen = Evidence(candidates, log_probs, LABELS, 10, [steps], SPELLING, columns, 10.0, HEIGHT)
+    seen = Evidence(candidates, log_probs, LABELS, 10, [steps], SPELLING, columns, 10.0, HEIGHT, on_plate)
     return combine(seen, decode(candidates, log_probs, LABELS, 10, HEIGHT))
 
 
@@ -81,6 +81,23 @@ def test_a_letter_between_digits_is_asked_about():
     decoded = read(judged({"4": 0.97}, {"reject": 0.97}, {"7": 0.97}), steps_of("4", BLANK, "7"))
     assert text_of(decoded) == "4?7" and decoded.confidence == 0
     assert decoded.digits[1].text == UNREADABLE and decoded.digits[1].box == (40, 10, 32, 50)
+
+
+def test_candidates_that_like_no_text_do_not_decide():
+    """Frames joined with digits look like none, whatever else they look like more or less."""
+    steps = steps_of("4", "2", {"1": 0.6, "7": 0.3}, "4")
+    last = [{"7": 0.5, "1": 0.05, "reject": 0.4}, {"4": 0.97}]
+    assert text_of(read(judged({"4": 0.97}, {"2": 0.97}, *last), steps)) == "4274"
+    assert text_of(read(judged({"reject": 0.99}, {"reject": 0.99}, *last), steps)) == "4214"
+
+
+def test_parts_of_a_plate_are_no_letters():
+    """As between a meter's windows."""
+    shares = judged({"4": 0.97}, *[{"reject": 0.95}] * 2, {"7": 0.97}, *[{"reject": 0.95}] * 2)
+    steps = steps_of("4", BLANK, BLANK, "7", BLANK, BLANK)
+    assert text_of(read(shares, steps)) == "4??7"
+    on_plate = read(shares, steps, on_plate=True)
+    assert text_of(on_plate) == "47" and on_plate.confidence > 0
 
 
 def test_what_both_see_no_digits_in_is_no_row():

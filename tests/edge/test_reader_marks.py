@@ -109,3 +109,24 @@ def test_a_row_whose_middle_is_too_pale_to_be_found_is_one_row(seed, reader, wri
     for x, _, w, _ in page.boxes[2:5].tolist():
         image[:, x - 2 : x + w + 2] = 235 - (235 - image[:, x - 2 : x + w + 2]) * 0.14
     assert texts_of(reader.read(image.clip(0, 255).astype(np.uint8))) == ["48261053"]
+
+
+@pytest.mark.parametrize("apart", [25, 45])
+@pytest.mark.parametrize("seed", [1, 2, 3, 4])
+def test_digits_set_apart_are_one_row_though_one_between_is_too_pale_to_be_found(apart, seed, reader, written):
+    """As wheels of a meter: further apart than a row is looked at beyond its ends."""
+    page = written("481053", seed, 50)
+    wide = page.boxes[:, 2].max() + apart
+    image = np.full((page.image.shape[0], 120 + len(page.boxes) * wide), 235, np.float32)
+    for i, (x, _, w, _) in enumerate(page.boxes.tolist()):
+        digit = 235 - page.image[:, x - 2 : x + w + 2].astype(np.float32)
+        image[:, 60 + i * wide : 64 + i * wide + w] -= digit * (0.14 if i == 3 else 1)
+    assert texts_of(reader.read(image.clip(0, 255).astype(np.uint8))) == ["481053"]
+
+
+def test_numbers_side_by_side_stay_two(reader, written):
+    """With room for a digit between them that is not there."""
+    left, right = (written(text, 3, 50).image for text in ("481", "053"))
+    high = max(left.shape[0], right.shape[0])
+    image = np.hstack([np.pad(one, ((0, high - one.shape[0]), (0, 0)), constant_values=235) for one in (left, right)])
+    assert sorted(texts_of(reader.read(image))) == ["053", "481"]

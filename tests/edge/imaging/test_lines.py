@@ -133,7 +133,39 @@ def test_two_lines_that_one_is_looked_at_across_are_one(slope):
     assert cv2.countNonZero(strokes[: int(whole.top + 40)]) > 0.95 * cv2.countNonZero(one.ink.mask)
 
 
+@pytest.mark.parametrize("slope", [0.0, 0.12])
+def test_lines_too_far_apart_for_what_may_stand_between_them_are_two(slope):
+    one, other = halves(slope)
+    apart = float(np.linalg.norm(other.ends[0] - one.ends[1]))
+    assert apart == pytest.approx(np.hypot(1, slope) * (400 - 125), abs=8)
+    assert united(one, other, apart - 12) is None and united(one, other, apart + 12) is not None
+    assert united(other, one, apart + 12) is None  # what goes on stands to the right
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.12])
+def test_a_lines_ends_are_told_in_the_pictures_pixels(slope):
+    for line, left, right in zip(halves(slope), (40, 400), (125, 485), strict=True):
+        for (x, y), end in zip(line.ends, (left, right), strict=True):
+            assert x == pytest.approx(end, abs=12) and y == pytest.approx(60 + slope * end + 15, abs=3)
+
+
 @pytest.mark.parametrize(("lower", "taller"), [(16, 0), (-16, 0), (-15, 30)])
 def test_what_stands_off_its_level_or_is_of_another_height_is_none_of_a_line(lower, taller):
     one, other = halves(0.0, lower, taller)
     assert united(replace(one, right=one.right + 10 * one.height), other) is None
+
+
+@pytest.mark.parametrize(
+    ("broad", "hollow", "on_plate"), [(8, 0, False), (18, 0, True), (18, 12, False), (18, 3, True)]
+)
+@pytest.mark.parametrize("angle", [0.0, 4.0])
+def test_a_line_is_on_a_plate_where_a_stroke_is_too_broad_and_solid_for_a_digit(broad, hollow, on_plate, angle):
+    """hollow: how broad the paper in the middle of the broad stroke is."""
+    mask = np.zeros((180, 420), np.uint8)
+    for x in range(60, 360, 40):
+        mask[70:110, x : x + 8] = 255
+    mask[70:110, 180 : 180 + broad] = 255
+    mask[74:106, 183 : 183 + hollow] = 0
+    mask = cv2.warpAffine(mask, cv2.getRotationMatrix2D((210, 90), angle, 1), (420, 180), flags=cv2.INTER_NEAREST)
+    (line,) = find_lines(ink_of(mask), ROOMY)
+    assert len(line.strokes) == 8 and line.is_on_plate is on_plate
