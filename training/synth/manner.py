@@ -67,7 +67,9 @@ class Noughts:
     def drawn(cls, rng: np.random.Generator) -> "Noughts":
         """One writer's."""
         tall = rng.uniform(0.28, 0.8)
-        return cls(tall, tall * rng.uniform(0.9, 1.9) if tall < 0.6 else rng.uniform(0.7, 1.1), rng.uniform(0, 0.35))
+        # The lower, the flatter: a nought that is two thirds as wide as tall becomes up to twice as wide.
+        flat = rng.uniform(0.9, 2.8 if tall < 0.6 else 1.8)
+        return cls(tall, tall * flat, rng.uniform(0, 0.35))
 
     def small(self, glyph: Glyph, rng: np.random.Generator) -> Glyph:
         """The writer's nought, made such a one."""

@@ -29,6 +29,7 @@ AFTER = (
     "equals",
     "strokes",
     "dot",
+    "comma",
     "right bracket",
     "cross",
     "scribble",
@@ -142,7 +143,7 @@ def written(text: str, bank: Bank, rng: np.random.Generator) -> Line:
     style = bank.style(rng)
     mixed = not style.printed and rng.random() < 0.15
     manner = Manner(0.0 if style.printed or rng.random() < 0.3 else rng.uniform(0.2, 1.2), rng)
-    noughts = Noughts.drawn(rng) if not style.printed and rng.random() < 0.15 else None
+    noughts = Noughts.drawn(rng) if not style.printed and rng.random() < 0.2 else None
     kinds: list[tuple[str, Glyph]] = []
 
     def mark(names: Sequence[str]) -> None:
@@ -150,6 +151,8 @@ def written(text: str, bank: Bank, rng: np.random.Generator) -> Line:
         inks = bank.marks[name]
         ink = inks[int(rng.integers(len(inks)))]
         foot = 0.14 * HEIGHT if name == "comma" else 0.0
+        if name in {"dot", "comma"}:
+            ink = _as_large(ink, rng)
         if name in {"dash", "equals", "tilde"}:
             foot = -0.35 * HEIGHT
         kinds.append(("mark", Glyph(ink, foot + rng.normal(0, 0.05) * HEIGHT)))
@@ -190,6 +193,11 @@ def written(text: str, bank: Bank, rng: np.random.Generator) -> Line:
     if not kinds:
         mark(AFTER)
     return _set(kinds, style.printed, rng)
+
+
+def _as_large(ink: U8, rng: np.random.Generator) -> U8:
+    """A dot or comma; of some writers up to twice as large, as low digits are."""
+    return ink if rng.random() < 0.6 else resized(Glyph(ink), rng.uniform(0.8, 2), rng.uniform(0.8, 2.4)).ink
 
 
 def _set(kinds: list[tuple[str, Glyph]], printed: bool, rng: np.random.Generator) -> Line:

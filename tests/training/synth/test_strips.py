@@ -118,7 +118,7 @@ def test_an_edge_is_dark_to_the_canvas_end_and_leaves_the_row_alone():
 
 def test_noughts_in_a_hurry_are_alike_small_and_above_the_line():
     talls, wides = [], []
-    for seed in range(100):
+    for seed in range(200):
         rng = np.random.default_rng(seed)
         noughts = manner.Noughts.drawn(rng)
         first, second = (noughts.small(block(banks.HEIGHT, 30), rng) for _ in range(2))
@@ -126,7 +126,18 @@ def test_noughts_in_a_hurry_are_alike_small_and_above_the_line():
         assert first.ink.shape[0] == pytest.approx(second.ink.shape[0], rel=0.4)
         talls.append(first.ink.shape[0] / banks.HEIGHT)
         wides.append(first.ink.shape[1] / 30)
-    assert 0.2 < min(talls) < 0.35 and max(talls) < 1 and max(wides) < 1.4
+    assert 0.2 < min(talls) < 0.35 and max(talls) < 1 and max(wides) < 2
+    flat = [wide / tall for wide, tall in zip(wides, talls, strict=True)]
+    assert min(flat) < 1 and max(flat) > 2  # mostly as wide as tall, sometimes twice as wide
+
+
+def test_dots_and_commas_are_as_they_were_drawn_or_larger():
+    rng = np.random.default_rng(0)
+    ink = block(20, 10).ink
+    shapes = [strips._as_large(ink, rng).shape for _ in range(200)]
+    assert 80 < shapes.count((20, 10)) < 160
+    talls, wides = zip(*shapes, strict=True)
+    assert min(talls) >= 16 and 40 < max(talls) <= 48 and min(wides) >= 8 and 17 < max(wides) <= 20
 
 
 def test_ones_are_drawn_most_often():
@@ -143,7 +154,9 @@ def test_a_line_is_as_wide_as_its_digits_want_and_its_middle_is_theirs(text, ban
         line = written(text, bank, np.random.default_rng(seed))
         h, w = line.ink.shape
         assert 0 <= line.left < line.right <= w and 0 <= line.middle <= h
-        assert 0.5 * banks.HEIGHT <= line.height <= (1.9 if text == "11111" else 1.7) * banks.HEIGHT  # ones are long
+        # Ones are long, noughts low.
+        least, most = {"11111": (0.5, 1.9), "00000000": (0.4, 1.7)}.get(text, (0.5, 1.7))
+        assert least * banks.HEIGHT <= line.height <= most * banks.HEIGHT
         assert line.right - line.left >= 2 * len(text)
 
 
