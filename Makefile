@@ -6,7 +6,8 @@ RECIPE ?= configs/recipes/digits.toml
 CHECKPOINT ?= runs/digits/best.pt
 OUT ?= edge/models/digits.onnx
 # The parts of the row model's training: each begins where the one before it ends.
-ROWS := rows rows-further rows-uncommon rows-edges rows-cameras rows-hands rows-deeper rows-longer rows-counters
+ROWS := rows rows-further rows-uncommon rows-edges rows-cameras rows-hands rows-deeper rows-longer rows-counters \
+	rows-noughts
 
 # Folder with mnist/ and the other data; without it DIGITD_DATA, else MNIST is downloaded where a command needs it.
 DATA_DIR ?=

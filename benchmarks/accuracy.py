@@ -56,7 +56,7 @@ KINDS = {
     "cheques": ("real cheque amounts, ORAND-CAR-2014 A", 0.07, 0.80, 0.95),
 }
 
-_ROWS = Path("configs/recipes/rows-counters.toml")
+_ROWS = Path("configs/recipes/rows-noughts.toml")
 _FONT = 120  # pixels of a font's digits before they are photographed
 
 RISKS = (0.001, 0.005, 0.01, 0.02, 0.05)

@@ -2,7 +2,7 @@
 again where it is not sure.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -20,9 +20,11 @@ from edge.sequence import STEP, RowModel, agreed, best_path, log_likelihood
 # is then looked at; and how often.
 _BEYOND, _FURTHER = 0.2, 3.0
 _FARTHER = 2
-# Likewise, how far apart two parts of a row may stand between which a digit or two are too pale to be found: of 120
-# meters by held-out wheels 96 are read without looking there, 98, 100 and 100 with 2.5, 3.2 and 4.5.
-_GAP = 3.2
+# Likewise, how far apart two parts of a row may stand between which digits are too pale to be found: of 120 meters by
+# held-out wheels 96 are read without looking there, 98, 100 and 100 with 2.5, 3.2 and 4.5, the last with a sheet's row.
+_GAP = 4.5
+# And no further than where find_rows lets strokes be of one row: parted for another reason, as by a step in level.
+_NEAR = 1.2
 # How an unsure row is looked at again: its height may have been measured by pieces of strokes, or by one tall digit,
 # and what one slant or breadth leaves in doubt another may show. Of the 1,400 pictures of `python -m benchmarks.choice`
 # one more look (1.1, 0.2) read 1075, looks of other heights 1087, with other slants and breadths 1101.
@@ -122,18 +124,20 @@ class WholeReader:
         return page
 
     def _bridged(self, page: list[Seen]) -> list[Seen]:
-        """The same lines; two with little between them are one where more is read of both than of each."""
+        """The same lines; two with little between them are one where more is read of both than of each, and where they
+        nearly meet, as much.
+        """
         pairs = [
-            (one, other, line)
-            for one, other in _neighbours(page)
+            (one, other, apart, line)
+            for one, other, apart in _neighbours(page)
             if len(one.text) + len(other.text) > 2
             and (line := united(one.line, other.line, _GAP * one.line.height)) is not None
         ]
-        steps = self._rows.log_probs([line.strip() for _, _, line in pairs])
-        for (one, other, line), look in zip(pairs, steps, strict=True):
-            both = self._seen(line, look)
-            here = all(any(each is part for each in page) for part in (one, other))
-            if here and len(both.text) > len(one.text) + len(other.text):
+        steps = self._rows.log_probs([line.strip() for *_, line in pairs])
+        for (one, other, apart, line), look in zip(pairs, steps, strict=True):
+            both, sizes = self._seen(line, look), (len(one.text), len(other.text))
+            least = sum(sizes) if apart <= _NEAR and min(sizes) > 1 else sum(sizes) + 1
+            if len(both.text) >= least and all(any(each is part for each in page) for part in (one, other)):
                 page = [both if each is one else each for each in page if each is not other]
         return page
 
@@ -189,15 +193,18 @@ def _without_parts(page: list[Seen]) -> list[Seen]:
     ]
 
 
-def _neighbours(page: list[Seen]) -> list[tuple[Seen, Seen]]:
-    """Lines and those that begin near where they end, in any direction: of a page of print few pairs in thousands."""
+def _neighbours(page: list[Seen]) -> Iterator[tuple[Seen, Seen, float]]:
+    """Lines, those that begin near where they end, in any direction, and how far off that is, in heights of the first:
+    of a page of print few pairs in thousands.
+    """
     if len(page) < 2:
-        return []
+        return
     ends = np.array([one.line.ends for one in page])
     heights = np.array([one.line.height for one in page])
-    away = np.linalg.norm(ends[:, None, 1] - ends[None, :, 0], axis=2)
-    near = (away <= (_GAP + 1) * heights[:, None]) & ~np.eye(len(page), dtype=bool)
-    return [(page[i], page[k]) for i, k in np.argwhere(near).tolist()]
+    away = np.linalg.norm(ends[:, None, 1] - ends[None, :, 0], axis=2) / heights[:, None]
+    np.fill_diagonal(away, np.inf)
+    for i, k in np.argwhere(away <= _GAP + 1).tolist():
+        yield page[i], page[k], float(away[i, k])
 
 
 def _is_worth_asking(one: Seen, page: list[Seen]) -> bool:

@@ -79,7 +79,7 @@ def test_the_list_shows_what_is_in_use_and_what_was(here: Digitd, letters: Path,
     _, *lines = out(here("model", "list")).splitlines()[1:]
     assert [line.split()[:4] for line in lines] == [
         ["in", "use", "digits", "digits"],
-        ["in", "use", "rows", "rows-counters"],
+        ["in", "use", "rows", "rows-noughts"],
     ]
     here("model", "promote", letters)
     listed = out(here("model", "list"))
@@ -92,7 +92,7 @@ def test_the_list_shows_what_is_in_use_and_what_was(here: Digitd, letters: Path,
     assert [(one["kind"], one["name"], one["state"], one["shipped"]) for one in told] == [
         ("digits", "letters", "in use", False),
         ("digits", "digits", "earlier", True),
-        ("rows", "rows-counters", "in use", True),
+        ("rows", "rows-noughts", "in use", True),
     ]
     assert told[0]["labels"] == list(LETTERS) and len(told[0]["sha256"]) == 64
     here("model", "rollback")
@@ -189,7 +189,7 @@ def test_the_daemon_takes_on_what_was_promoted_when_it_is_reloaded(
     here("model", "rollback")
     service.reload()
     service.shows(pictures, "eight-digits.png", lambda: service.texts() == ["2749", "GCJEAH", "31415926"])
-    assert [event["model"] for event in service.told()] == ["rows-counters", "letters", "rows-counters"]
+    assert [event["model"] for event in service.told()] == ["rows-noughts", "letters", "rows-noughts"]
 
 
 def test_a_reload_with_a_broken_promoted_model_keeps_the_old_one(service: Service, tmp_path: Path) -> None:

@@ -130,3 +130,12 @@ def test_numbers_side_by_side_stay_two(reader, written):
     high = max(left.shape[0], right.shape[0])
     image = np.hstack([np.pad(one, ((0, high - one.shape[0]), (0, 0)), constant_values=235) for one in (left, right)])
     assert sorted(texts_of(reader.read(image))) == ["053", "481"]
+
+
+@pytest.mark.parametrize("lower", [24, 27, 30])
+def test_a_row_that_steps_down_by_half_of_its_height_is_one_row(lower, reader, written):
+    page = written("411788", 52, 50)
+    image = np.pad(page.image, ((60, 60), (0, 0)), constant_values=235)
+    x = page.boxes[3, 0] - 4
+    image = np.hstack([image[:, :x], np.full((len(image), 4), 235, np.uint8), np.roll(image[:, x:], lower, axis=0)])
+    assert texts_of(reader.read(image)) == ["411788"]

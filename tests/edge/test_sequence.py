@@ -101,7 +101,7 @@ def test_strips_of_different_widths_come_back_in_their_order(name):
 
 def test_the_file_that_comes_with_the_package_is_one_of_rows():
     card = RowModel(None, CPU).card
-    assert card.labels == (BLANK, *"0123456789") and card.name == "rows-counters"
+    assert card.labels == (BLANK, *"0123456789") and card.name == "rows-noughts"
     assert card.precision == "int8" and RowModel(default_row_model(), CPU).card.precision == "packed"
     assert default_row_model().stat().st_size < 1_500_000 and shipped_row_model("cpu").stat().st_size < 1_500_000
     assert shipped_row_model("cuda") == default_row_model()
