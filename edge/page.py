@@ -1,7 +1,7 @@
 """A picture's lines as they were read: which of them are rows of digits, and which of several readings is the best."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -31,6 +31,13 @@ def without_strays(rows: list[ReadLine]) -> list[ReadLine]:
     rows = [row for row in rows if _is_row(row.decoded.digits)]
     tall = float(np.median([row.line.height for row in rows if len(row.decoded.digits) > 1] or [0.0]))
     return [row for row in rows if not _is_stray(row.decoded, row.line.height, tall)]
+
+
+def doubted(row: ReadLine, share: float) -> ReadLine:
+    """The row, right with `share` of the probability that it had; its digits doubted alike."""
+    read = max(len(row.decoded.digits) - _unread(row.decoded.digits), 1)
+    digits = tuple(replace(digit, confidence=digit.confidence * share ** (1 / read)) for digit in row.decoded.digits)
+    return replace(row, decoded=replace(row.decoded, digits=digits, confidence=row.decoded.confidence * share))
 
 
 def sureness(rows: list[ReadLine]) -> float:

@@ -125,7 +125,7 @@ class WholeReader:
 
     def _bridged(self, page: list[Seen]) -> list[Seen]:
         """The same lines; two with little between them are one where more is read of both than of each, and where they
-        nearly meet, as much.
+        nearly meet, as much. A row in several parts is put together part by part.
         """
         pairs = [
             (one, other, apart, line)
@@ -134,12 +134,13 @@ class WholeReader:
             and (line := united(one.line, other.line, _GAP * one.line.height)) is not None
         ]
         steps = self._rows.log_probs([line.strip() for *_, line in pairs])
+        count = len(page)
         for (one, other, apart, line), look in zip(pairs, steps, strict=True):
             both, sizes = self._seen(line, look), (len(one.text), len(other.text))
             least = sum(sizes) if apart <= _NEAR and min(sizes) > 1 else sum(sizes) + 1
             if len(both.text) >= least and all(any(each is part for each in page) for part in (one, other)):
                 page = [both if each is one else each for each in page if each is not other]
-        return page
+        return self._bridged(page) if len(page) < count else page
 
     def _look_again(self, unsure: list[Seen]) -> None:
         """Show the row model the same lines a little differently, and read off what all looks agree on; where they

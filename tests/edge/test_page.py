@@ -1,10 +1,14 @@
 """Which lines of a page are rows, and how sure the whole of one has to be."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.page import all_right, is_likely
+from edge.decode import Decoded
+from edge.imaging.ink import Ink
+from edge.imaging.lines import Line
+from edge.page import ReadLine, all_right, doubted, is_likely
 from edge.row import UNREADABLE, Digit
 
 
@@ -37,3 +41,15 @@ def test_a_row_whose_digits_are_all_as_sure_as_asked_is_likely(sure: list[float]
 
 def test_what_cannot_be_read_is_not_counted() -> None:
     assert all_right((*row(0.5, 0.5), *row(0.1, text=UNREADABLE))) == 0.25
+
+
+@given(st.lists(st.floats(0.3, 1), min_size=1, max_size=12), st.integers(0, 3), st.floats(0.5, 1))
+def test_a_doubted_row_is_right_with_a_share_of_its_probability(sure: list[float], unread: int, share: float) -> None:
+    nothing = np.zeros((9, 9), np.uint8)
+    line = Line([], Ink(nothing, nothing), 0.0, 9.0, 0.0, 9.0, None)
+    digits = (*row(*sure), *row(*[0.0] * unread, text=UNREADABLE))
+    read = doubted(ReadLine(Decoded(digits, 0.0 if unread else all_right(digits)), line, []), share)
+    assert all_right(read.decoded.digits) == pytest.approx(share * all_right(digits))
+    assert read.decoded.confidence == pytest.approx(0.0 if unread else share * all_right(digits))
+    assert [digit.text for digit in read.decoded.digits] == [digit.text for digit in digits]
+    assert all(0 <= digit.confidence <= 1 for digit in read.decoded.digits)

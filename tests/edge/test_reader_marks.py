@@ -111,17 +111,20 @@ def test_a_row_whose_middle_is_too_pale_to_be_found_is_one_row(seed, reader, wri
     assert texts_of(reader.read(image.clip(0, 255).astype(np.uint8))) == ["48261053"]
 
 
+@pytest.mark.parametrize(("text", "pale"), [("481053", (3,)), ("48605293", (2, 5))])
 @pytest.mark.parametrize("apart", [25, 45])
 @pytest.mark.parametrize("seed", [1, 2, 3, 4])
-def test_digits_set_apart_are_one_row_though_one_between_is_too_pale_to_be_found(apart, seed, reader, written):
+def test_digits_set_apart_are_one_row_though_some_between_are_too_pale_to_be_found(
+    apart, seed, text, pale, reader, written
+):
     """As wheels of a meter: further apart than a row is looked at beyond its ends."""
-    page = written("481053", seed, 50)
+    page = written(text, seed, 50)
     wide = page.boxes[:, 2].max() + apart
     image = np.full((page.image.shape[0], 120 + len(page.boxes) * wide), 235, np.float32)
     for i, (x, _, w, _) in enumerate(page.boxes.tolist()):
         digit = 235 - page.image[:, x - 2 : x + w + 2].astype(np.float32)
-        image[:, 60 + i * wide : 64 + i * wide + w] -= digit * (0.14 if i == 3 else 1)
-    assert texts_of(reader.read(image.clip(0, 255).astype(np.uint8))) == ["481053"]
+        image[:, 60 + i * wide : 64 + i * wide + w] -= digit * (0.14 if i in pale else 1)
+    assert texts_of(reader.read(image.clip(0, 255).astype(np.uint8))) == [text]
 
 
 def test_numbers_side_by_side_stay_two(reader, written):
@@ -139,3 +142,16 @@ def test_a_row_that_steps_down_by_half_of_its_height_is_one_row(lower, reader, w
     x = page.boxes[3, 0] - 4
     image = np.hstack([image[:, :x], np.full((len(image), 4), 235, np.uint8), np.roll(image[:, x:], lower, axis=0)])
     assert texts_of(reader.read(image)) == ["411788"]
+
+
+@pytest.mark.parametrize("seed", [1, 2, 4, 6])
+def test_a_row_that_is_found_beside_stronger_ink_only_is_less_sure(seed, reader, written):
+    """What has the whole picture looked through again may be ink of another kind that is part of the row, too."""
+    image = 235 - (235 - written("481053", seed, 50).image.astype(np.float32)) * 0.15
+    (alone,) = reader.read(image.astype(np.uint8))
+    bars = np.full((120, image.shape[1]), 235, np.float32)
+    bars[20:100, 40:-40] = np.where(np.arange(image.shape[1] - 80) % 3 < 2, 5, 235)
+    row = max(reader.read(np.vstack([image, bars]).astype(np.uint8)), key=lambda row: row.confidence)
+    assert alone.text == row.text == "481053"
+    assert alone.confidence > 0.9 and 0.7 < row.confidence < 0.9
+    assert np.prod([digit.confidence for digit in row.digits]) == pytest.approx(row.confidence, rel=1e-3)
