@@ -15,7 +15,6 @@ Shift = tuple[float, float]
 # How far a row may be from where it is looked for: in its digits' heights, and in its widths, as a row of which an end
 # is not seen has its middle elsewhere; and how many times as high it may be.
 _FAR, _FAR_WIDE = 1.5, 0.25
-_FARTHER = 3.0  # times as far, where the one row is the only one with its text
 _GROWN = 1.6
 _OTHER_TEXT = 1.0  # what another text costs; as far away or as much larger as it may be costs 1
 _ALONE = 2.0  # what it costs to be nowhere
@@ -71,8 +70,6 @@ def _costs(before: Sequence[Place], now: Sequence[Place]) -> F64:
     away = np.hypot(new[..., 0] - old[..., 0], new[..., 1] - old[..., 1]) / (_FAR * high + _FAR_WIDE * wide)
     grown = np.log(new[..., 3] / old[..., 3]) / np.log(_GROWN)
     other = np.array([[one.text != two.text for two in now] for one in before])
-    for i, j in _alike(before, now):
-        away[i, j] /= _FARTHER
     costs = away**2 + grown**2 + _OTHER_TEXT * other
     return np.asarray(np.where((away <= 1) & (np.abs(grown) <= 1), costs, np.inf), np.float64)
 
