@@ -210,7 +210,7 @@ def _best(pages: list[list[ReadLine]], as_whole: int) -> list[ReadLine]:
 
 
 def _unread_whole(pages: Sequence[list[Line]]) -> tuple[list[list[Seen]], list[list[Seen]]]:
-    """What `_read_whole` gives where there is no row model: every line is to be told by its candidates."""
+    """What `WholeReader.read` gives where there is no row model: every line is to be told by its candidates."""
     seen = [[Seen(line, [], np.zeros(0), "", 0.0) for line in page] for page in pages]
     return seen, seen
 

@@ -22,6 +22,8 @@ _GLANCES, _FLATTEST = (100, 180), 8
 _UNDECIDED = 0.6  # nearer to 0 than this, ink may be either; on 160 generated pictures all wrong ones were below 0.2
 _LEAST_STEP = 8  # grey levels, likewise
 _LARGE = 400_000  # pixels of a picture whose every eighth line tells as much as all
+# Share of a picture's pixels that differ from paper more than noise does, wherever there is any ink.
+_SOME = 0.002
 _LEAST_CONTRAST = 14  # of 255; the noise of good paper stays below
 # On 54 generated photographs of held-out writers whose digits one threshold for the whole missed: windows of 0.08 and
 # 0.12 of the longer side, 0.7 to 1.3 deviations and 14 to 28 as the least strength read 35 to 39 of them.
@@ -168,10 +170,8 @@ def _in_the_light(mask: U8, grey: U8, paper: U8, level: float) -> U8:
     paper. level: strength from which on a pixel is in the mask.
     """
     few = _few(grey)
-    counts = _histogram(u8(cv2.subtract(paper[few], grey[few])))
-    share = np.cumsum(counts) / counts.sum()
-    middle, high = np.searchsorted(share, [0.35, 0.6])
-    noise = float(max(_LEAST_STEP, middle + 3 * (high - middle)))  # grey levels that paper may differ from itself by
+    # Grey levels that paper may differ from itself by.
+    noise = float(_noise(_histogram(u8(cv2.subtract(paper[few], grey[few]))), _LEAST_STEP))
     if cv2.minMaxLoc(paper)[0] * level >= 255 * (noise + 1):  # of so light a paper, `level` is more
         return mask
     return u8(cv2.bitwise_and(mask, cv2.compare(cv2.subtract(paper, grey), noise, cv2.CMP_GT)))
@@ -207,10 +207,7 @@ def _paper(coarse: U8, kernel: int) -> U8:
 
 def _threshold(counts: F64) -> float:
     """Otsu's threshold over the strengths above the noise of the paper; counts: of each strength, float64 [256]."""
-    share = np.cumsum(counts) / counts.sum()
-    # Ink covers less than a third of any page of digits: the rest is paper, and its spread is the noise.
-    middle, high = np.searchsorted(share, [0.35, 0.6])
-    floor = max(_LEAST_CONTRAST, int(middle + 3 * (high - middle)))
+    floor = _noise(counts, _LEAST_CONTRAST)
     if floor >= 250 or counts[floor:].sum() == 0:
         return 255.0
     levels = np.arange(floor, 256)
@@ -224,3 +221,19 @@ def _threshold(counts: F64) -> float:
         return float(floor)
     # Where there is only ink above the noise, Otsu parts a stroke's rim from its core: stay at the rim's middle.
     return float(min(levels[split], (mean_above[split] + floor) / 2))
+
+
+def _noise(counts: F64, least: int) -> int:
+    """What paper differs from itself by, at least `least`; counts: of pixels of each difference, float64 [256].
+
+    Ink covers less than a third of any page of digits: the rest is paper, and its spread is the noise. But close by,
+    squared paper may be half rules: where hardly a pixel differs by more, a smaller share is taken for paper.
+    """
+    share = np.cumsum(counts) / counts.sum()
+
+    def spread(low: float, high: float) -> int:
+        near, far = np.searchsorted(share, [low, high])
+        return max(least, int(near + 3 * (far - near)))
+
+    noise = spread(0.35, 0.6)
+    return noise if noise < len(share) and share[noise] < 1 - _SOME else spread(0.15, 0.35)

@@ -84,3 +84,16 @@ def test_edges_and_dirt_beside_a_sure_row_are_not_looked_at_but_what_may_be_a_di
     cv2.line(sheet, (middle, below + 250), (middle, below + 250 + tall), 20, max(3, tall // 9))
     asked.clear()
     assert len(reader.read(sheet)) >= len(alone) and len(asked) == shown + 1
+
+
+def test_what_no_digits_can_be_made_of_at_first_sight_is_not_looked_at_again(monkeypatch):
+    """A row overwritten with another, of which the row model finds every text very unlikely."""
+    reader = Reader(engine=EngineConfig("cpu"))
+    asked = []
+    own = reader.row_model.log_probs
+    monkeypatch.setattr(reader.row_model, "log_probs", lambda strips: (asked.extend(strips), own(strips))[1])
+    sheet = np.full((300, 900), 235, np.uint8)
+    cv2.putText(sheet, "4071263", (40, 90), cv2.FONT_HERSHEY_SIMPLEX, 2, 20, 4)
+    for text, left in (("8893460", 30), ("0643988", 50)):
+        cv2.putText(sheet, text, (left, 220), cv2.FONT_HERSHEY_SIMPLEX, 2, 20, 4)
+    assert texts_of(reader.read(sheet)) == ["4071263"] and len(asked) == 2

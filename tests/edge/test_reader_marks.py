@@ -20,6 +20,20 @@ def test_a_ruled_line_through_a_row_is_not_read(reader, pages):
     assert right >= 8
 
 
+@pytest.mark.parametrize(("apart", "broad", "grey"), [(16, 5, 110), (20, 6, 120), (24, 8, 120)])
+def test_squared_paper_close_by_is_not_taken_for_noise(apart, broad, grey, reader, written):
+    """Its rules cover up to more than half of the picture, and are half as dark as the digits."""
+
+    def squared(image):
+        down, right = np.indices(image.shape)
+        rules = np.where((right % apart < broad) | (down % apart < broad), grey, 235)
+        return cv2.GaussianBlur(np.minimum(image, rules).astype(np.uint8), (0, 0), 1)
+
+    pages = [written("307041", seed, 50) for seed in range(8)]
+    assert sum(texts_of(reader.read(squared(page.image))) == ["307041"] for page in pages) >= 6
+    assert reader.read(squared(np.full((134, 327), 235))) == []
+
+
 def test_uneven_light_reads_as_even_light(reader, pages):
     right = 0
     for page in pages[:10]:
