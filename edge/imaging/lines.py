@@ -214,7 +214,17 @@ def united(one: Line, other: Line, gap: float = 0.0) -> Line | None:
     if not (level and alike and left < one.right + gap and right > one.left):
         return None
     both = sorted([*one.strokes, *strokes], key=lambda stroke: stroke.centre[0])
-    return replace(one, strokes=both, left=min(left, one.left), right=max(right, one.right))
+    line = replace(one, strokes=both, left=min(left, one.left), right=max(right, one.right))
+    return line if one.back is None and other.back is None else _with_room(line)
+
+
+def _with_room(line: Line) -> Line:
+    """The same line in pixels of its own in which all its strokes lie, none left of them or above."""
+    back = np.eye(2, 3) if line.back is None else line.back
+    x, y = max(0, -min(s.x for s in line.strokes)), max(0, -min(s.y for s in line.strokes))
+    strokes = [_turned(stroke, np.array([[1.0, 0, x], [0, 1, y]])) for stroke in line.strokes]
+    back = np.hstack([back[:, :2], back[:, 2:] - back[:, :2] @ [[x], [y]]])
+    return replace(line, strokes=strokes, left=line.left + x, right=line.right + x, top=line.top + y, back=back)
 
 
 def _turned(component: Component, turn: F64) -> Component:

@@ -5,9 +5,11 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from edge.imaging.ink import Ink
-from edge.imaging.lines import Line, Look, find_lines, united
+from edge.imaging.lines import Line, Look, find_lines, lattice, united
 
 ROOMY = 1e9
 
@@ -131,6 +133,26 @@ def test_two_lines_that_one_is_looked_at_across_are_one(slope):
     assert whole.right - whole.left > far and whole.left == one.left and whole.height == one.height
     strokes = whole.level_strokes()
     assert cv2.countNonZero(strokes[: int(whole.top + 40)]) > 0.95 * cv2.countNonZero(one.ink.mask)
+
+
+@given(st.floats(-0.2, 0.2), st.floats(-0.2, 0.2), st.booleans())
+def test_all_strokes_of_two_lines_that_are_one_lie_in_its_pixels(slope, steeper, first):
+    """Also where the line that is looked at is the right one, and where only one of them is level."""
+    mask = np.zeros((240, 660), np.uint8)
+    for x in [*range(0, 100, 20), *range(400, 500, 20)]:
+        top = round(100 + slope * 250 + (slope if x < 200 else steeper) * (x - 250))
+        mask[top : top + 30, x : x + 5] = 255
+    lines = sorted(find_lines(ink_of(mask), ROOMY), key=lambda line: line.ends[0, 0])
+    assume(len(lines) == 2)
+    one, other = lines if first else lines[::-1]
+    whole = united(replace(one, left=one.left - 500, right=one.right + 500), other)
+    assume(whole is not None)
+    height, width = whole.level_strokes().shape
+    for stroke in whole.strokes:
+        assert stroke.x >= 0 and stroke.y >= 0 and stroke.right <= width and stroke.bottom <= height
+    _, inks = lattice(whole)
+    assert all(ink.any() for ink in inks)
+    assert np.allclose(whole.ends[:, 0], [one.ends[0, 0] - 500, one.ends[1, 0] + 500], atol=20)
 
 
 @pytest.mark.parametrize("slope", [0.0, 0.12])
