@@ -1,7 +1,7 @@
 """From the rows of many frames to readings: one for each row, once it is stable; another when it changes."""
 
 import math
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -75,6 +75,10 @@ class _Track:
         if self.row is None or not self.is_new():
             return False
         looks = sum(self.best in texts for texts in self.recent)
+        if self.settled is None:
+            others = Counter(text for texts in self.recent if self.best not in texts for text in texts)
+            if looks <= max(others.values(), default=0):
+                return False
         if self.row.confidence >= config.confidence:
             return looks >= min(_ONCE_MORE, config.agree)
         if self.row.confidence >= _LIKELY or UNREADABLE in self.best:
@@ -95,10 +99,10 @@ class Stabiliser:
 
     A row settles at a look that reads the text which all looks together find likeliest, and more likely than not, when
     `agree` of the last looks, four times as many, have read it or found it about as likely as what they read; or when
-    two have and all together are as sure as `confidence` says. A row of which no text is more likely than not settles
-    after twice as many looks. It settles again when the likeliest text is another one, and looks after the last
-    settling agree in the same way. A text with `?` settles only while no look could read all of it. With `agree` 1 a
-    single look is enough, even of a row never seen before.
+    two have and all together are as sure as `confidence` says; at first, only while no other text has as many. A row of
+    which no text is more likely than not settles after twice as many looks. It settles again when the likeliest text is
+    another one, and looks after the last settling agree in the same way. A text with `?` settles only while no look
+    could read all of it. With `agree` 1 a single look is enough, even of a row never seen before.
     """
 
     def __init__(self, config: StabiliserConfig) -> None:
