@@ -95,7 +95,8 @@ class _Growing:
 
 
 def find_rows(components: list[Component], least: int = 8) -> list[RowOfStrokes]:
-    """Group strokes at least `least` pixels tall into rows, top to bottom; lesser ones join the row they lie in.
+    """Group strokes at least `least` pixels tall into rows, top to bottom: each into one, but for edges that run across
+    the picture. Lesser ones join the row they lie in.
 
     Strokes are taken left to right; each joins the row whose last stroke it overlaps most in height, so that a row
     may slope or bend.
@@ -122,21 +123,25 @@ def find_rows(components: list[Component], least: int = 8) -> list[RowOfStrokes]
     result = []
     for row in rows:
         tall = median(sorted((c.h for c in row.body), reverse=True)[: (len(row.body) + 1) // 2])
-        small += [c for c in row.body if c.h < _SMALLEST * tall]
-        result.append(RowOfStrokes([c for c in row.body if c.h >= _SMALLEST * tall]))
+        low = [c for c in row.body if c.h < _SMALLEST * tall]
+        result.append(RowOfStrokes([c for c in row.body if c.h >= _SMALLEST * tall], low))
     # A comma or dash large enough to be a digit elsewhere began a row of its own; its neighbours tell what it is.
     few = [c for row in result if len(row.body) < _ENOUGH for c in row.body]
     belongs = {id(c): i is not None for c, i in zip(few, _rows_of(few, result), strict=True)}
     kept = []
     for row in result:
         if all(belongs.get(id(c), False) for c in row.body):
-            small += row.body
+            small += row.body + row.marks
         else:
             kept.append(row)
     result = kept
+    alone = []  # the row that one belonged to was itself another's
     for component, i in zip(small, _rows_of(small, result, least=0.0), strict=True):
         if i is not None:
             result[i].marks.append(component)
+        elif component.h >= least:
+            alone.append(RowOfStrokes([component]))
+    result += alone
     result = [row for row in result if not _is_an_edge(row)]
     return sorted(result, key=lambda row: median([c.centre[1] for c in row.body]))
 

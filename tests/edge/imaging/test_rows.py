@@ -233,6 +233,39 @@ def test_a_comma_as_tall_as_a_small_digit_is_a_mark_of_its_row_and_a_small_digit
     assert [len(found.body) for found in find_rows(find_components(alone))] == [4, 1]
 
 
+def test_a_low_flat_digit_that_stands_apart_from_its_row_is_not_lost():
+    """Its middle is further off than marks are looked for, and it is lower than digits that tell a row's height."""
+    (row,) = rows_of(blocks(*((30 + 80 * i, 40, 60, 67) for i in range(6)), (529, 85, 60, 27)))
+    assert len(row.body) == 6 and [(c.x, c.y, c.w, c.h) for c in row.marks] == [(529, 85, 60, 27)]
+
+
+def box(x, y, w, h):
+    outline = np.array([[[x, y]], [[x + w - 1, y]], [[x + w - 1, y + h - 1]], [[x, y + h - 1]]], np.int32)
+    return Component((outline,), x, y, w, h)
+
+
+@given(
+    st.lists(
+        st.tuples(st.floats(-0.5, 2), st.floats(-0.6, 0.6), st.floats(-1.3, 1.3), st.floats(0.2, 2.5)), max_size=14
+    ),
+    st.integers(10, 60),
+)
+@settings(max_examples=400)
+def test_a_stroke_as_tall_as_a_digit_is_in_one_row_and_in_no_other(drawn, tall):
+    """Whatever stands side by side: how far from the last one, how far off the level, how tall, how wide for that."""
+    strokes, x = [], 0
+    for gap, lift, taller, wide in drawn:
+        h = max(2, round(tall * np.exp(taller)))
+        w = max(2, round(wide * h))
+        x = max(0, x + round(gap * tall))
+        strokes.append(box(x, round(300 + lift * tall), w, h))
+        x += w
+    rows = find_rows(strokes, least=8)
+    found = [id(c) for row in rows for c in row.body + row.marks]
+    assert len(found) == len(set(found))
+    assert all(id(c) in found for c in strokes if c.h >= 8)
+
+
 def row_with(*others):
     """A row of rings and bars by a pen of 5 pixels, with what else is drawn into it."""
     mask = np.zeros((140, 800), np.uint8)
