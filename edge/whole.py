@@ -31,7 +31,7 @@ _NEAR = 1.2
 _LOOKS = (Look(zoom=0.8, lean=-0.1), Look(1.1, 0.1, 0.1, 0.8), Look(zoom=0.9, wide=0.8), Look(zoom=1.35))
 # The logarithm of how likely the first look, or all of them, find their text: below, edges and letters. Of 192 rows
 # read rightly by candidates, of 900 validation pictures, the least was -3.6; of 800 lines that were nobody's row, half
-# were lower. Asked of the first look, too, 2198 of 2,340 validation pictures are read, as with -6 and -4; else 2197.
+# were lower. Asked of the first look, too, 2198 of 2,600 validation pictures are read, as with -6 and -4; else 2197.
 _LEAST_AGREED = -5.0
 # Pixels of strips of an ink's lines that are unsure and looked at again, surest first; the most that 300 pictures of
 # `benchmarks.accuracy`'s five kinds by held-out writers had is 2,200.
