@@ -91,6 +91,8 @@ def load(path: Path) -> tuple[Network, Recipe | RowRecipe, Facts]:
     """A checkpoint's network, ready to be asked, and what it knows of itself. Raises ConfigError."""
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        if not isinstance(checkpoint, dict):
+            raise TypeError(f"{type(checkpoint).__name__} in it")
         written = checkpoint["recipe"]
         kind = RowRecipe if json.loads(written).get("reads") == "rows" else Recipe
         recipe = kind.model_validate_json(written)
