@@ -239,11 +239,6 @@ def test_a_low_flat_digit_that_stands_apart_from_its_row_is_not_lost():
     assert len(row.body) == 6 and [(c.x, c.y, c.w, c.h) for c in row.marks] == [(529, 85, 60, 27)]
 
 
-def box(x, y, w, h):
-    outline = np.array([[[x, y]], [[x + w - 1, y]], [[x + w - 1, y + h - 1]], [[x, y + h - 1]]], np.int32)
-    return Component((outline,), x, y, w, h)
-
-
 @given(
     st.lists(
         st.tuples(st.floats(-0.5, 2), st.floats(-0.6, 0.6), st.floats(-1.3, 1.3), st.floats(0.2, 2.5)), max_size=14
@@ -258,7 +253,7 @@ def test_a_stroke_as_tall_as_a_digit_is_in_one_row_and_in_no_other(drawn, tall):
         h = max(2, round(tall * np.exp(taller)))
         w = max(2, round(wide * h))
         x = max(0, x + round(gap * tall))
-        strokes.append(box(x, round(300 + lift * tall), w, h))
+        strokes.append(Component((), x, round(300 + lift * tall), w, h))
         x += w
     rows = find_rows(strokes, least=8)
     found = [id(c) for row in rows for c in row.body + row.marks]
