@@ -8,6 +8,8 @@ OUT ?= edge/models/digits.onnx
 # The parts of the row model's training: each begins where the one before it ends.
 ROWS := rows rows-further rows-uncommon rows-edges rows-cameras rows-hands rows-deeper rows-longer rows-counters \
 	rows-noughts
+# Parts that each begin where the last of those ends; the shipped weights are the mean of all three.
+APART := rows-exact rows-mnist
 
 # Folder with mnist/ and the other data; without it DIGITD_DATA, else MNIST is downloaded where a command needs it.
 DATA_DIR ?=
@@ -53,15 +55,19 @@ train: $(VENV)/.dev ## Train the model of RECIPE (runs/); takes hours on a CPU
 export: $(VENV)/.dev ## Write CHECKPOINT as the shipped model file, with its card (edge/models/)
 	$(BIN)/digitd export "$(CHECKPOINT)" --out "$(OUT)" $(DATA)
 
-train-rows: fonts ## Train the model of whole rows, part by part (runs/), gone on with where it stopped; many hours
-	@start=; for part in $(ROWS); do \
-		test -f runs/$$part/done || { $(BIN)/digitd train --recipe $$part $$start $(DATA) \
-			$$(test -f runs/$$part/state.pt && echo --resume) && touch runs/$$part/done; } || exit; \
-		start="--start runs/$$part/best.pt"; \
-	done
+# What trains `part` from the weights of `start`, gone on with where it stopped.
+TRAIN_PART = test -f runs/$$part/done || { \
+	$(BIN)/digitd train --recipe $$part $${start:+--start runs/$$start/best.pt} $(DATA) \
+	$$(test -f runs/$$part/state.pt && echo --resume) && touch runs/$$part/done; }
 
-export-rows: $(VENV)/.dev ## Write the last part as the shipped row models, with their cards (edge/models/)
-	$(BIN)/digitd export runs/$(lastword $(ROWS))/best.pt --precision packed,int8 --out runs/rows.onnx $(DATA)
+train-rows: fonts ## Train the model of whole rows, part by part (runs/), gone on with where it stopped; many hours
+	@start=; for part in $(ROWS); do $(TRAIN_PART) || exit; start=$$part; done; \
+		for part in $(APART); do $(TRAIN_PART) || exit; done
+	$(BIN)/python -m training.mean runs/$(lastword $(ROWS))/best.pt=0.6 $(APART:%=runs/%/best.pt=0.2) \
+		--out runs/rows-mean/best.pt
+
+export-rows: $(VENV)/.dev ## Write their mean as the shipped row models, with their cards (edge/models/)
+	$(BIN)/digitd export runs/rows-mean/best.pt --precision packed,int8 --out runs/rows.onnx $(DATA)
 	for end in onnx md; do \
 		mv runs/rows.packed.$$end edge/models/rows.$$end && mv runs/rows.int8.$$end edge/models/rows-int8.$$end || exit; \
 	done

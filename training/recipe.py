@@ -236,7 +236,7 @@ class Writers(_Part):
 class RowRecipe(_Part):
     """Of a network of whole rows."""
 
-    later = frozenset({"patience", "keep_every", "handwriting", "deeper"})
+    later = frozenset({"patience", "keep_every", "handwriting", "deeper", "exactly"})
 
     reads: Literal["rows"]
     name: Name
@@ -259,6 +259,10 @@ class RowRecipe(_Part):
     width: Count = 32
     deeper: Some = 0
     """Residual blocks more than it had at first; it may start from a network that has fewer."""
+    exactly: Share = 0.0
+    """The power of its probability by which a row weighs: 0 learns to find all texts likely, those that nobody could
+    read above all, nearly 1 to read as many rows as it can. Zhang and Sabuncu, "Generalized cross entropy loss", 2018.
+    """
     optimiser: Optimiser = Optimiser(rate=2e-3, decay=0.02, warm_up=0.06, average=0.999)
     patience: Count | None = None
     keep_every: Count | None = None

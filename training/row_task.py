@@ -48,7 +48,8 @@ class RowTask(Task[Batch]):
         )
 
     def loss(self, network: nn.Module, batch: Batch) -> Tensor:
-        return ctc_loss(network(batch.strips.to(next(network.parameters()).device)), batch)
+        log_probs = network(batch.strips.to(next(network.parameters()).device))
+        return exact_loss(log_probs, batch, self.recipe.exactly) if self.recipe.exactly else ctc_loss(log_probs, batch)
 
     def measure(self, network: nn.Module) -> Measured:
         loss, right = measure(network, self.held_out)
@@ -61,9 +62,21 @@ class RowTask(Task[Batch]):
 
 def ctc_loss(log_probs: Tensor, batch: Batch) -> Tensor:
     """Mean over the batch's texts, each by its length. log_probs: float32 [N, T, K]."""
+    return (_surprise(log_probs, batch) / batch.lengths.to(log_probs.device).clamp(min=1)).mean()
+
+
+def exact_loss(log_probs: Tensor, batch: Batch, power: float) -> Tensor:
+    """Mean over the batch's texts of (1 - p ** power) / power, p the probability of the whole text: what is lost of the
+    rows where power is 1. log_probs: float32 [N, T, K]; power: above 0, to 1.
+    """
+    return -torch.expm1(-power * _surprise(log_probs, batch)).mean() / power
+
+
+def _surprise(log_probs: Tensor, batch: Batch) -> Tensor:
+    """float32 [N]: minus the natural logarithm of each text's probability; 0 where its steps are too few for it."""
     steps = torch.full((log_probs.shape[0],), log_probs.shape[1])
     log_probs, labels = log_probs.float().transpose(0, 1), batch.labels.to(log_probs.device)
-    return functional.ctc_loss(log_probs, labels, steps, batch.lengths, zero_infinity=True)
+    return functional.ctc_loss(log_probs, labels, steps, batch.lengths, reduction="none", zero_infinity=True)
 
 
 @torch.no_grad()

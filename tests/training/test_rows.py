@@ -1,5 +1,6 @@
 """Whole rows: the stock is made once, batches can be spelt, a run learns, its checkpoint becomes a model file."""
 
+import itertools
 import json
 
 import numpy as np
@@ -150,6 +151,44 @@ def test_a_batch_is_parted_among_processes_with_its_texts():
     assert [part.strips[:, 0, 0].tolist() for part in parts] == [[0, 2], [1, 3]]
     assert [part.labels.tolist() for part in parts] == [[2, 3, 4], [5, 6, 7]]
     assert [part.lengths.tolist() for part in parts] == [[2, 1], [0, 3]]
+
+
+def test_a_row_that_nobody_could_read_hardly_weighs_where_rows_are_learnt_exactly():
+    torch.manual_seed(0)
+    scores = torch.randn(3, 4, 3, requires_grad=True)
+    log_probs = scores.log_softmax(2)
+    texts = [(1, 2), (2,), ()]
+    labels = torch.tensor([label for text in texts for label in text])
+    batch = row_dataset.Batch(torch.zeros(0), labels, torch.tensor([len(text) for text in texts]))
+
+    def spelt(path):
+        return tuple(label for label, before in zip(path, (0, *path), strict=False) if label and label != before)
+
+    # Of all paths of four steps, those that spell the text.
+    paths = list(itertools.product(range(3), repeat=4))
+    steps = list(range(4))
+    whole = [
+        sum(row[steps, path].sum().exp() for path in map(list, paths) if spelt(path) == text)
+        for row, text in zip(log_probs, texts, strict=True)
+    ]
+    likely = torch.stack(whole)
+    assert row_task.exact_loss(log_probs, batch, 1.0).item() == pytest.approx((1 - likely).mean().item(), rel=1e-4)
+    half = row_task.exact_loss(log_probs, batch, 0.5)
+    assert half.item() == pytest.approx(((1 - likely.sqrt()) / 0.5).mean().item(), rel=1e-4)
+    letters = torch.tensor([2, 1, 1])  # a text of none is divided by nothing
+    usual = row_task.ctc_loss(log_probs, batch)
+    assert usual.item() == pytest.approx((-likely.log() / letters).mean().item(), rel=1e-4)
+
+    hopeless = torch.full((1, 4, 3), -20.0)
+    hopeless[..., 0] = 20.0  # surely blank, where the text is "1"
+    hopeless.requires_grad_()
+    one = row_dataset.Batch(torch.zeros(0), torch.tensor([1]), torch.tensor([1]))
+    pulled = [
+        torch.autograd.grad(loss(hopeless.log_softmax(2), one), hopeless)[0].abs().max().item()
+        for loss in (row_task.ctc_loss, lambda steps, batch: row_task.exact_loss(steps, batch, 0.4))
+    ]
+    assert pulled[0] > 0.1
+    assert pulled[1] < 1e-4
 
 
 def test_confidence_is_fitted_to_the_share_that_is_right():
