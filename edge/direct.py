@@ -10,7 +10,7 @@ from operator import mul
 import numpy as np
 
 from edge.arrays import F32, F64
-from edge.decode import Decoded
+from edge.decode import Decoded, is_large
 from edge.imaging.components import Component
 from edge.row import Box, Digit
 from edge.sequence import align
@@ -23,13 +23,13 @@ generated ones by held-out writers, 0.9 read as many rows rightly as 0.95, in fo
 SURE_AGAIN = 0.7
 """Likewise after other looks, as the geometric mean of all."""
 
-_TALL = 0.75  # of the row's height: what is a digit, or a letter, or ink of another kind, but no mark
+_TALL = 0.75  # of the row's height: what is a digit, or a letter, or ink of another kind, however narrow, but no mark
 _BESIDE = 0.35  # of the row's height: a stroke this near to a digit's middle is part of it, one further off a mark
 _LEAST = 0.5  # of the same: what a digit is wide at least where no stroke is its own
 
 # Logistic regression: 1; log-odds of the text; whether it is one digit. The first two by `python -m training.confidence
 # --longest --count 320`, the last without `--longest`, since digits on their own are hardly ever the longest row.
-CALIBRATION = (2.031, 0.614, -2.209)
+CALIBRATION = (1.207, 0.686, -2.209)
 
 
 def read_off(
@@ -65,9 +65,10 @@ def read_off(
 
 
 def _leaves_figures(middles: Sequence[float], strokes: Sequence[Component], height: float) -> bool:
-    """Whether there is a stroke as tall as a digit that holds none."""
+    """Whether there is a stroke as large as a digit that holds none."""
     return any(
-        stroke.h >= _TALL * height and not any(stroke.x - 1 <= middle <= stroke.right + 1 for middle in middles)
+        (stroke.h >= _TALL * height or is_large(stroke.w, stroke.h, height))
+        and not any(stroke.x - 1 <= middle <= stroke.right + 1 for middle in middles)
         for stroke in strokes
     )
 

@@ -126,7 +126,8 @@ class WholeReader:
 
     def _bridged(self, page: list[Seen]) -> list[Seen]:
         """The same lines; two with little between them are one where more is read of both than of each, and where they
-        nearly meet, as much. A row in several parts is put together part by part.
+        nearly meet, as much; of one that was followed, and may hold the other's digits, where they are surely as many.
+        A row in several parts is put together part by part.
         """
         pairs = [
             (one, other, apart, line)
@@ -139,6 +140,8 @@ class WholeReader:
         for (one, other, apart, line), look in zip(pairs, steps, strict=True):
             both, sizes = self._seen(line, look), (len(one.text), len(other.text))
             least = sum(sizes) if apart <= _NEAR and min(sizes) > 1 else sum(sizes) + 1
+            if both.decoded and (one.line.is_wider or other.line.is_wider):
+                least = max(sizes)
             if len(both.text) >= least and all(any(each is part for each in page) for part in (one, other)):
                 page = [both if each is one else each for each in page if each is not other]
         return self._bridged(page) if len(page) < count else page

@@ -68,6 +68,42 @@ def test_digits_that_were_cut_nowhere_are_read_by_the_steps_and_placed_by_them()
     assert left[0] < right[0] and all(box[2] > 0 and box[3] == 50 for box in (left, right))
 
 
+def apart(*places):
+    """Candidates at these places, each 40 pixels broad."""
+    return [Candidate(i, i + 1, (), (place * 40, 10, 32, 50), 0, True) for i, place in enumerate(places)]
+
+
+@pytest.mark.parametrize(
+    ("text", "places"), [("41087", (0, 4)), ("41087", (0, 3, 4)), ("41087", (3, 4)), ("41087", (0, 1))]
+)
+def test_digits_without_a_stroke_are_told_by_the_steps_and_the_candidates_have_no_say(text, places):
+    """Ink too pale to be found; what there is of the row is spelt by the strokes that are there, none of them cut."""
+    seen = judged(*({text[place]: 0.97} for place in places))
+    steps = steps_of(*text)
+    columns = np.linspace(0, 200, len(steps) + 1)
+    # As the steps have it: each digit's middle.
+    columns += 20 - (columns[1] + columns[2]) / 2
+    row = Evidence(apart(*places), seen, LABELS, 10, [steps], SPELLING, columns, 10.0, HEIGHT)
+    decoded = combine(row, decode(row.candidates, seen, LABELS, 10, HEIGHT))
+    assert text_of(decoded) == text and decoded.confidence > 0.5
+    boxes = [digit.box for digit in decoded.digits]
+    assert [boxes[place] for place in places] == [(place * 40, 10, 32, 50) for place in places]
+    middles = [x + w / 2 for x, _, w, _ in boxes]
+    assert middles == pytest.approx([20 + 40 * i for i in range(5)], abs=5)
+
+
+def test_a_letter_stands_in_its_place_behind_digits_without_a_stroke():
+    places = (0, 4, 5, 6)
+    seen = judged({"4": 0.97}, {"7": 0.97}, {"reject": 0.97}, {"5": 0.97})
+    steps = steps_of("4", "1", "0", "8", "7", BLANK, "5")
+    columns = np.linspace(0, 280, len(steps) + 1)
+    columns += 20 - (columns[1] + columns[2]) / 2
+    row = Evidence(apart(*places), seen, LABELS, 10, [steps], SPELLING, columns, 10.0, HEIGHT)
+    decoded = combine(row, decode(row.candidates, seen, LABELS, 10, HEIGHT))
+    assert text_of(decoded) == "41087?5"
+    assert [digit.box[0] for digit in decoded.digits][4:] == [160, 200, 240]
+
+
 def test_the_doubt_is_told_where_it_is_and_adds_up():
     decoded = read(judged({"4": 0.98}, {"7": 0.6, "1": 0.3}, {"7": 0.98}), steps_of("4", {"7": 0.7, "1": 0.2}, "7"))
     assert text_of(decoded) == "477"

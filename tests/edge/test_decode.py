@@ -252,5 +252,7 @@ def test_a_letter_between_digits_is_told_of_and_one_beside_them_is_not():
     assert spelt(candidates, [digit, letter, digit], "44").unread == ((1, candidates[1].box),)
     assert spelt(candidates, [letter, digit, digit], "44").unread == ()
     assert spelt(candidates, [digit, digit, letter], "44").unread == ()
+    low = [candidates[0], candidate(1, 2, box=(40, 30, 25, 30)), candidates[2]]
+    assert spelt(low, [digit, letter, digit], "44").unread == ((1, low[1].box),)
     thin = [candidates[0], candidate(1, 2, box=(50, 10, 8, 50)), candidates[2]]
     assert spelt(thin, [digit, letter, digit], "44").unread == ()

@@ -54,8 +54,10 @@ def test_a_surer_text_is_a_surer_row():
     assert confidences == sorted(confidences) and confidences[0] < confidences[2] <= 1
 
 
-@pytest.mark.parametrize("letter", [stroke(75, 20, 22, 50), stroke(130, 20, 5, 50), stroke(0, 20, 6, 40)])
-def test_a_stroke_as_tall_as_a_digit_that_is_none_is_not_passed_over(letter):
+@pytest.mark.parametrize(
+    "letter", [stroke(75, 20, 22, 50), stroke(130, 20, 5, 50), stroke(0, 20, 6, 40), stroke(75, 40, 20, 30)]
+)
+def test_a_stroke_as_large_as_a_digit_that_is_none_is_not_passed_over(letter):
     strokes = [STROKES[0], stroke(55, 22, 18, 50), stroke(99, 18, 14, 50), letter]
     assert read("407", strokes) is None
 

@@ -6,9 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.decode import Decoded
+from edge.imaging.components import Component
 from edge.imaging.ink import Ink
 from edge.imaging.lines import Line
-from edge.page import ReadLine, all_right, doubted, is_likely
+from edge.page import ReadLine, all_right, doubted, is_likely, without_strays
 from edge.row import UNREADABLE, Digit
 
 
@@ -53,3 +54,49 @@ def test_a_doubted_row_is_right_with_a_share_of_its_probability(sure: list[float
     assert read.decoded.confidence == pytest.approx(0.0 if unread else share * all_right(digits))
     assert [digit.text for digit in read.decoded.digits] == [digit.text for digit in digits]
     assert all(0 <= digit.confidence <= 1 for digit in read.decoded.digits)
+
+
+def part(left: int, top: int, inked: range, sure: list[float]) -> ReadLine:
+    """A row whose digits stand 30 pixels apart from `left` on, of which those `inked` have strokes."""
+    nothing = np.zeros((9, 9), np.uint8)
+    strokes = [Component((), left + 30 * i, top, 20, 40, ()) for i in inked]
+    digits = tuple(Digit(str(i % 10), one, (left + 30 * i, top, 20, 40)) for i, one in enumerate(sure))
+    line = Line(strokes, Ink(nothing, nothing), left, left + 30.0 * len(sure), top, 40.0, None)
+    return ReadLine(Decoded(digits, all_right(digits)), line, [])
+
+
+def test_of_rows_that_are_read_into_each_other_the_one_that_says_more_is_told() -> None:
+    whole, end = part(0, 0, range(3), [0.95] * 6), part(90, 20, range(3), [0.95] * 3)
+    assert without_strays([whole, end]) == without_strays([end, whole]) == [whole]
+
+
+def test_a_digit_goes_to_the_row_that_has_its_stroke() -> None:
+    first, second = part(0, 0, range(3), [0.95] * 3), part(60, 20, range(1, 5), [0.9] * 5)
+    (one, other) = without_strays([first, second])
+    assert one == first
+    assert [digit.box for digit in other.decoded.digits] == [digit.box for digit in second.decoded.digits[1:]]
+    assert other.decoded.confidence == pytest.approx(0.9**4)
+
+
+def test_rows_that_overlap_where_both_have_strokes_are_both_told() -> None:
+    rows = [part(0, 0, range(4), [0.95] * 4), part(5, 30, range(4), [0.95] * 4)]
+    assert without_strays(rows) == rows
+
+
+@st.composite
+def parts(draw: st.DrawFn) -> ReadLine:
+    sure = draw(st.lists(st.floats(0.3, 1), min_size=1, max_size=6))
+    first = draw(st.integers(0, len(sure) - 1))
+    inked = range(first, draw(st.integers(first, len(sure) - 1)) + 1)
+    return part(draw(st.integers(-60, 120)), draw(st.integers(0, 60)), inked, sure)
+
+
+@given(st.lists(parts(), max_size=6))
+def test_rows_lose_no_digit_that_has_a_stroke_but_where_all_of_the_row_is_told_elsewhere(rows: list[ReadLine]) -> None:
+    for one in without_strays(rows):
+        (was,) = (row for row in rows if row.line is one.line)
+        lost = [digit for digit in was.decoded.digits if digit not in one.decoded.digits]
+        assert one.decoded.digits and len(lost) + len(one.decoded.digits) == len(was.decoded.digits)
+        strokes = was.line.strokes
+        assert all(digit.box[0] > strokes[-1].right or digit.box[0] + 20 < strokes[0].x for digit in lost)
+        assert one.decoded.confidence == pytest.approx(all_right(one.decoded.digits))
