@@ -114,10 +114,11 @@ def _maker(kind: str, source: DigitSource, data_dir: Path | None) -> Callable[[n
 
 def _held_out() -> tuple[float, int]:
     """The share of data that the row model's recipes hold out, and by which seed."""
-    return _rows().validation, _rows().split
+    return rows_recipe().validation, rows_recipe().split
 
 
-def _rows() -> recipe.RowRecipe:
+def rows_recipe() -> recipe.RowRecipe:
+    """Of the row model that comes with the package."""
     found = recipe.load(_ROWS)
     assert isinstance(found, recipe.RowRecipe)
     return found
@@ -125,7 +126,7 @@ def _rows() -> recipe.RowRecipe:
 
 def _fonts() -> SetSource:
     """Fonts for print that the row model's last recipe holds out, of digits that all stand on the line."""
-    styles = fonts_of(_rows(), _rows().fonts, held_out=True, height=_FONT)
+    styles = fonts_of(rows_recipe(), rows_recipe().fonts, held_out=True, height=_FONT)
     level = [style for style in styles if max(abs(ways[0].foot) for ways in style.digits) < _FONT / 12]
     return SetSource(tuple(tuple(ways[0].ink for ways in style.digits) for style in level))
 

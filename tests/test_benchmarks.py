@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from edge.row import Row
+
 ROOT = Path(__file__).parents[1]
 PEERS = ("rapidocr", "ddddocr", "tesserocr")
 
@@ -100,6 +102,33 @@ def test_without_its_data_a_measurement_ends_in_one_line(module, tmp_path, monke
     with pytest.raises(SystemExit) as error:
         importlib.import_module(module).main()
     assert str(tmp_path) in str(error.value) and "\n" not in str(error.value)
+
+
+def test_a_letters_outcomes_are_told_apart(accuracy):
+    letters = importlib.import_module("benchmarks.letters")
+    spoilt = letters.Spoilt(np.zeros((1, 1), np.uint8), "12", "345")
+    came = {"12?345": "told", "12": "part", "345": "part", "12345": "over", "129345": "else", "": "none"}
+
+    def row(text):
+        return Row(text, 0.5, (), ((0, 0),) * 4) if text else None
+
+    assert {text: letters.outcome(row(text), spoilt) for text in came} == came
+    assert {*came.values()} == {*letters.OUTCOMES}
+
+
+def test_rows_with_a_letter_are_seven_strokes_of_which_the_letter_is_in_its_place(accuracy):
+    letters = importlib.import_module("benchmarks.letters")
+
+    def block(tall):
+        return letters.Glyph(np.full((tall, 20), 255, np.uint8))
+
+    style = letters.Style(tuple((block(20 + label),) for label in range(10)), letters=(block(60),))
+    for spoilt in letters.spoilt_rows([style], 10, np.random.default_rng(0)):
+        dark = np.uint8(spoilt.image < 120)
+        contours, _ = cv2.findContours(dark, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+        boxes = sorted(map(cv2.boundingRect, contours))
+        wanted = [*(20 + int(digit) for digit in spoilt.before), 60, *(20 + int(digit) for digit in spoilt.after)]
+        assert [h for _, _, _, h in boxes] == wanted
 
 
 def test_lines_of_the_table_are_measured_anew_and_others_kept(tmp_path, monkeypatch, accuracy, capsys):

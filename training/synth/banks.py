@@ -17,7 +17,7 @@ from training.cells import Cells
 from training.hands import Hands
 from training.mnist import Mnist
 from training.synth.displays import Display, DisplaySource, DisplayStyle
-from training.synth.glyphs import MARKS
+from training.synth.glyphs import MARKS, OTHER_LETTERS, PRINTED_LETTERS
 from training.synth.strokes import HandStyle, cropped, draw_hand
 
 HEIGHT = 40
@@ -44,10 +44,13 @@ class Glyph:
 
 @dataclass(frozen=True)
 class Style:
-    """One writer's or font's glyphs: digits[label] are the ways it draws 0 to 9; printed: set, not written."""
+    """One writer's or font's glyphs: digits[label] are the ways it draws 0 to 9; printed: set, not written; letters:
+    some that nobody takes for a digit, where it has any.
+    """
 
     digits: tuple[tuple[Glyph, ...], ...]
     printed: bool = False
+    letters: tuple[Glyph, ...] = ()
 
 
 def of_mnist(data: Mnist, least: int = 12) -> list[Style]:
@@ -90,10 +93,15 @@ def of_strokes(count: int, rng: np.random.Generator) -> list[Style]:
     return styles
 
 
-def of_fonts(folders: Sequence[Path], printed: bool = True, height: int = HEIGHT) -> list[Style]:
+def of_fonts(
+    folders: Sequence[Path], printed: bool = True, height: int = HEIGHT, letters: str | None = None
+) -> list[Style]:
     """A style per font file (TrueType or OpenType) that draws ten different digits. printed: set, else people's hands
-    made fonts, whose digits are set side by side as people write them; height: pixels of a digit, about.
+    made fonts, whose digits are set side by side as people write them; height: pixels of a digit, about; letters: which
+    it gives, by default those that no digit is taken for.
     """
+    if letters is None:
+        letters = "".join(PRINTED_LETTERS if printed else OTHER_LETTERS)
     styles = []
     for path in sorted(path for folder in folders for path in folder.rglob("*") if path.suffix in {".ttf", ".otf"}):
         try:
@@ -104,7 +112,8 @@ def of_fonts(folders: Sequence[Path], printed: bool = True, height: int = HEIGHT
         inks = {glyph.ink.tobytes() for glyph in glyphs}
         tall = float(np.median([glyph.ink.shape[0] for glyph in glyphs]))
         if len(inks) == 10 and tall >= 8:
-            styles.append(Style(tuple((_sized(glyph, height / tall),) for glyph in glyphs), printed))
+            digits = tuple((_sized(glyph, height / tall),) for glyph in glyphs)
+            styles.append(Style(digits, printed, _letters(font, letters, height, height / tall, inks)))
     return styles
 
 
@@ -219,6 +228,22 @@ def _printed(font: ImageFont.FreeTypeFont, text: str, height: int) -> Glyph:
     if not h:
         raise ValueError(f"no {text} in this font")
     return Glyph(cropped(ink), y + h - 3 * height)
+
+
+def _letters(
+    font: ImageFont.FreeTypeFont, letters: str, height: int, scale: float, others: set[bytes]
+) -> tuple[Glyph, ...]:
+    """Those of the `letters` that a font draws, each in its own way: one that lacks them draws the same box for all."""
+    drawn: dict[bytes, Glyph] = {}
+    for letter in letters:
+        try:
+            glyph = _printed(font, letter, height)
+        except ValueError:
+            continue
+        if glyph.ink.tobytes() in others | drawn.keys():
+            return ()
+        drawn[glyph.ink.tobytes()] = glyph
+    return tuple(_sized(glyph, scale) for glyph in drawn.values())
 
 
 def _sized(glyph: Glyph, scale: float) -> Glyph:

@@ -222,6 +222,14 @@ MARKS: dict[str, str] = {
 """Marks that no reader should take for a digit. Letters that look like one (O, I, l, S, Z, B, G, g, q) are
 left out: a model that learns to reject these is not to learn to reject digits."""
 
+# Beside digits a letter that other schools write as a digit, fours like h and u, sevens like f, nines like R, is one.
+_LIKE_DIGITS = "FKRUVYadefhknruvy"
+LETTERS = tuple(kind for kind in MARKS if kind.isalpha() and len(kind) == 1)
+OTHER_LETTERS = tuple(kind for kind in LETTERS if kind not in _LIKE_DIGITS)
+"""Letters that no hand's digit is taken for."""
+PRINTED_LETTERS = tuple("ACEFHKMNPRTUVWXYadefhkmnprtuvwxy")
+"""Letters that no printed digit is taken for."""
+
 
 @dataclass(frozen=True)
 class Stroke:

@@ -16,7 +16,7 @@ from edge.imaging.lines import BODY
 from training.synth.banks import HEIGHT, Glyph, Style
 from training.synth.counters import Counters
 from training.synth.field import Field
-from training.synth.glyphs import MARKS
+from training.synth.glyphs import LETTERS, OTHER_LETTERS
 from training.synth.manner import Manner, Noughts, odd_one, resized
 from training.synth.strip_photo import photographed
 
@@ -37,10 +37,6 @@ AFTER = (
     "asterisk",
     "plus",
 )
-# Beside digits a letter that other schools write as a digit, fours like h and u, sevens like f, nines like R, is one.
-LIKE_DIGITS = "FKRUVYadefhknruvy"
-LETTERS = tuple(kind for kind in MARKS if kind.isalpha() and len(kind) == 1)
-OTHER_LETTERS = tuple(kind for kind in LETTERS if kind not in LIKE_DIGITS)
 
 _INK = 48  # of 255: where one ink meets another
 

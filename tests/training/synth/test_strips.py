@@ -14,7 +14,7 @@ from edge.imaging.strip import DIGIT, HEIGHT
 from training.cells import Cells
 from training.hands import Hands
 from training.mnist import Mnist
-from training.synth import banks, manner, strips
+from training.synth import banks, glyphs, manner, strips
 from training.synth.manner import Manner
 from training.synth.strips import Bank, make_field, make_strip, written
 
@@ -188,6 +188,19 @@ def test_fonts_without_ten_different_digits_are_left_out(tmp_path):
     x0, y0, x1, y1 = picture.getbbox()
     h, w = style.digits[8][0].ink.shape
     assert w / h == pytest.approx((x1 - x0) / (y1 - y0), abs=0.1)
+
+
+def test_a_fonts_letters_are_those_that_no_digit_is_taken_for(tmp_path):
+    font_file = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
+    (tmp_path / "good.ttf").write_bytes(font_file.read_bytes())
+    (printed,), (hand,) = banks.of_fonts([tmp_path]), banks.of_fonts([tmp_path], printed=False)
+    assert len(printed.letters) == len(glyphs.PRINTED_LETTERS) > len(hand.letters) == len(glyphs.OTHER_LETTERS)
+    assert not {*"OIlSZBgqoDG"} & {*glyphs.PRINTED_LETTERS, *glyphs.OTHER_LETTERS}
+    # Of letters that this font lacks it draws the same box for each.
+    (lacking,) = banks.of_fonts([tmp_path], letters="A\ue123\ue124")
+    assert lacking.letters == ()
+    tallest = max(glyph.ink.shape[0] for glyph in printed.letters)
+    assert tallest == pytest.approx(banks.HEIGHT, rel=0.4)
 
 
 def cells_of(labels: list[int], printed: bool, least: int = 4) -> Cells:
