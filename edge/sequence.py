@@ -209,24 +209,29 @@ def log_likelihood(steps: F32, labels: Sequence[int]) -> float:
     return math.log(ends) + scale if ends else -np.inf
 
 
-def log_likelihoods(steps: F32, texts: Sequence[Sequence[int]]) -> F64:
-    """Natural logarithm of the probability of each text: the sum over all paths that spell it, -inf where none does.
+def log_likelihoods(looks: Sequence[F32], texts: Sequence[Sequence[int]]) -> F64:
+    """Natural logarithm of the probability of each text by each look: the sum over all paths that spell it, -inf where
+    none does.
 
-    steps: float32 [T, K]; texts: at least one, each of indices into K, none of them 0. Returns float64 [len(texts)].
+    looks: float32 [T, K] each; texts: at least one, each of indices into K, none of them 0. Returns float64
+    [len(looks), len(texts)].
     """
-    if len(steps) == 0:
-        return np.array([-np.inf if text else 0.0 for text in texts])
     size = 2 * max(len(text) for text in texts) + 1
     spelt = np.zeros((len(texts), size), np.int64)
     for row, text in zip(spelt, texts, strict=True):
         row[1 : 2 * len(text) : 2] = text
-    emit = np.exp(steps.astype(np.float64))[:, spelt]  # [T, N, size]
+    # [T, look, text, label]. Where a look has ended it says blank for ever, which makes no text likelier. One step more
+    # than the longest has, so that none is empty.
+    emit = np.zeros((1 + max(map(len, looks)), len(looks), *spelt.shape))
+    emit[..., ::2] = 1.0
+    for k, steps in enumerate(looks):
+        emit[: len(steps), k] = np.exp(steps.astype(np.float64))[:, spelt]
     skip = np.zeros(spelt.shape)
     skip[:, 2:] = (spelt[:, 2:] != 0) & (spelt[:, 2:] != spelt[:, :-2])
-    alpha = np.zeros((len(texts), size + 2))  # two in front that nothing starts from
-    now, from_last, from_before = alpha[:, 2:], alpha[:, 1:-1], alpha[:, :-2]
-    now[:, :2] = emit[0, :, :2]
-    scale = np.zeros(len(texts))
+    alpha = np.zeros((len(looks), len(texts), size + 2))  # two in front that nothing starts from
+    now, from_last, from_before = alpha[..., 2:], alpha[..., 1:-1], alpha[..., :-2]
+    now[..., :2] = emit[0, ..., :2]
+    scale = np.zeros(now.shape[:2])
     come = np.empty(now.shape)
     for t, likely in enumerate(emit[1:]):
         np.multiply(skip, from_before, come)
@@ -234,12 +239,11 @@ def log_likelihoods(steps: F32, texts: Sequence[Sequence[int]]) -> F64:
         np.add(now, come, now)
         np.multiply(now, likely, now)
         if t % _SCALED == 0:
-            most = np.maximum(now.max(1), _TINY)
-            now /= most[:, None]
+            most = np.maximum(now.max(2), _TINY)
+            now /= most[..., None]
             scale += np.log(most)
     last = np.array([2 * len(text) for text in texts])
-    each = np.arange(len(texts))
-    ends = now[each, last] + np.where(last > 0, now[each, last - 1], 0.0)
+    ends = now[:, np.arange(len(texts)), last]  # after the step more: all paths that ended in their last label, too
     with np.errstate(divide="ignore"):
         return np.asarray(np.log(ends) + scale, np.float64)
 
@@ -250,6 +254,6 @@ def agreed(looks: Sequence[F32], texts: Sequence[Sequence[int]]) -> F64:
     A look's is bounded below: one that misses an end of the row, and so gives the text no chance, is not to decide
     alone. But a text that the first look, the one that places digits, cannot spell at all is out: -inf.
     """
-    each = np.array([log_likelihoods(steps, texts) for steps in looks])
+    each = log_likelihoods(looks, texts)
     mean = np.maximum(each, _LEAST_BY_A_LOOK).mean(0)
     return np.asarray(np.where(np.isneginf(each[0]), -np.inf, mean), np.float64)

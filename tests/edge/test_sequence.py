@@ -48,10 +48,14 @@ def test_a_texts_likelihood_is_the_sum_over_all_paths_that_spell_it(seed, count)
         assert np.exp(log_likelihood(steps, text)) == pytest.approx(share, rel=1e-4)
 
 
-@given(st.integers(0, 2**32 - 1), st.lists(st.lists(st.integers(1, 2), max_size=4), min_size=1, max_size=4))
-def test_texts_are_as_likely_together_as_one_by_one(seed, texts):
-    steps = steps_of(seed, 6)
-    assert log_likelihoods(steps, texts) == pytest.approx([log_likelihood(steps, text) for text in texts])
+@given(
+    st.lists(st.tuples(st.integers(0, 2**32 - 1), st.integers(0, 12)), min_size=1, max_size=3),
+    st.lists(st.lists(st.integers(1, 2), max_size=4), min_size=1, max_size=4),
+)
+def test_texts_are_as_likely_together_as_one_by_one_by_looks_of_any_length(sizes, texts):
+    looks = [steps_of(*size) for size in sizes]
+    alone = [[log_likelihood(steps, text) for text in texts] for steps in looks]
+    assert log_likelihoods(looks, texts) == pytest.approx(np.array(alone))
 
 
 def test_two_looks_agree_on_what_neither_rules_out():
