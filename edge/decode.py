@@ -14,8 +14,6 @@ from edge.arrays import F32
 from edge.imaging.candidates import Candidate
 from edge.row import UNREADABLE, Box, Digit
 
-# Of the row's digit height: what is lower is a dot, a comma, a dash or dirt, whatever shape it has.
-_LOWEST_DIGIT = 0.5
 _FLATTEST_DIGIT = 1.6  # width over height above which something lies in the row that is no single digit
 
 # Natural logarithms of what it costs to leave a stroke out. A small one is often dirt or punctuation; a tall one that
@@ -60,8 +58,8 @@ def decode(
 ) -> Decoded:
     """The most probable reading of one row.
 
-    log_probs: float32 [len(candidates), K] over `labels`; reject: which label is no digit, if any is;
-    height: the row's digit height in pixels.
+    log_probs: float32 [len(candidates), K] over `labels`, of low ones anything; reject: which label is no digit, if any
+    is; height: the row's digit height in pixels.
     """
     nodes = max((c.end for c in candidates), default=0)
     best = np.full(nodes + 1, -np.inf)
@@ -123,8 +121,7 @@ def spell(
     for index in sorted(range(len(candidates)), key=lambda i: candidates[i].end):
         candidate = candidates[index]
         start, end = candidate.start, candidate.end
-        _, _, w, h = candidate.box
-        small = h < _LOWEST_DIGIT * height
+        w, small = candidate.box[2], candidate.is_low(height)
         if not small:
             total = best[start, :, :-1] + (scores[index] + _CUT * candidate.cut_ends)
             better = total > best[end, :, 1:]
@@ -180,7 +177,7 @@ def _readings(
     _, _, w, h = candidate.box
     alone = candidate.whole
     cuts = _CUT * candidate.cut_ends
-    if h < _LOWEST_DIGIT * height:
+    if candidate.is_low(height):
         return [(_LEAVE_SMALL, None)] if alone else []
     no_digit = float(log_probs[reject]) if reject is not None else -np.inf
     readings: list[tuple[float, Digit | None]] = []

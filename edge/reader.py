@@ -6,7 +6,7 @@ candidates; what both together find likeliest is the row.
 
 import math
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import compress, islice
 from pathlib import Path
 
 import cv2
@@ -143,9 +143,13 @@ class Reader:
         pages = [page for inks in pictures for page in inks]
         seen, still = self._whole.read(pages) if self.row_model else _unread_whole(pages)
         asked = [each for lines in still for each in _lattices(lines)]
-        log_probs = iter(self.recogniser.log_probs(normalise_all([ink for _, _, inks in asked for ink in inks])))
-        for one, candidates, _ in asked:
-            one.decoded = self._combined(one, candidates, np.array(list(islice(log_probs, len(candidates)))))
+        tall = [[not candidate.is_low(one.line.height) for candidate in candidates] for one, candidates, _ in asked]
+        inks = [ink for (_, _, inks), told in zip(asked, tall, strict=True) for ink in compress(inks, told)]
+        answers = iter(self.recogniser.log_probs(normalise_all(inks)))
+        for (one, candidates, _), told in zip(asked, tall, strict=True):
+            log_probs = np.full((len(candidates), len(self.recogniser.card.labels)), -np.inf, np.float32)
+            log_probs[told] = list(islice(answers, sum(told)))
+            one.decoded = self._combined(one, candidates, log_probs)
         read = iter([[ReadLine(one.decoded, one.line, one.looks) for one in page if one.decoded] for page in seen])
         return [list(islice(read, len(inks))) for inks in pictures]
 
@@ -172,7 +176,6 @@ class Reader:
     def _combined(self, seen: Seen, candidates: list[Candidate], log_probs: F32) -> Decoded:
         """A line's reading by both models; log_probs: float32 [len(candidates), K]."""
         labels, reject, line = self.recogniser.card.labels, self.recogniser.reject, seen.line
-        log_probs = log_probs.reshape(len(candidates), len(labels))
         alone = decode(candidates, log_probs, labels, reject, line.height)
         if not seen.looks:
             return alone

@@ -15,6 +15,9 @@ _WIDEST = 1.4
 _TALLEST = 1.5
 _NEAREST = 0.12
 
+LOWEST = 0.5
+"""Of the row's digit height: what is lower is a dot, a comma, a dash or dirt, whatever shape it has."""
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -29,9 +32,13 @@ class Candidate:
     cut_ends: int
     whole: bool
 
+    def is_low(self, height: float) -> bool:
+        """Whether it is too low for a digit of a row of digits `height` pixels high."""
+        return self.box[3] < LOWEST * height
+
 
 def find_candidates(strokes: Sequence[Sequence[Component]], height: float) -> list[Candidate]:
-    """Each piece alone, each stroke whole, and every run of up to four pieces that could be one digit.
+    """Each stroke whole, and every piece and run of up to seven that could be one digit.
 
     strokes: a row's, ordered by horizontal centre, each as its pieces; height: of the row's digits, pixels.
     """
@@ -59,6 +66,8 @@ def find_candidates(strokes: Sequence[Sequence[Component]], height: float) -> li
                 wide = right - left > _WIDEST * height or bottom - top > _TALLEST * height
                 if end - start > _MOST_PIECES or wide or not near:
                     continue
+            if bottom - top < LOWEST * height and not whole:
+                continue
             box = (left, top, right - left, bottom - top)
             found.append(Candidate(start, end, tuple(pieces[start:end]), box, inside[start] + inside[end], whole))
     return found

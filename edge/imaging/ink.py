@@ -45,6 +45,9 @@ class Ink:
     strength: U8
     mask: U8
 
+    def part(self, lines: slice, columns: slice) -> "Ink":
+        return Ink(u8(self.strength[lines, columns]), u8(self.mask[lines, columns]))
+
     def strokes(self) -> U8:
         """The ink alone: uint8 [H, W], its strength, 0 where there is none."""
         return u8(cv2.bitwise_and(self.strength, self.mask))
@@ -145,13 +148,20 @@ def _locally_dark_ink(grey: U8, coarse: U8) -> Ink:
     """
     paper = _paper_of(grey, coarse)
     strength = _strength(grey, paper)
-    size = max(15, round(_LOCAL_WINDOW * max(grey.shape))) | 1
-    mean, square = cv2.blur(strength, (size, size)), cv2.sqrBoxFilter(strength, cv2.CV_32F, (size, size))
-    spread = cv2.sqrt(cv2.max(square - np.square(mean, dtype=np.float32), 0))
-    level = cv2.max(cv2.scaleAdd(spread, _DEVIATIONS, mean.astype(np.float32)), _LEAST_STRENGTH)
+    step = 2 if strength.size > _LARGE else 1  # of windows so large every other pixel tells as much
+    few = np.ascontiguousarray(strength[::step, ::step])
+    size = max(15 // step, round(_LOCAL_WINDOW * max(few.shape))) | 1
+    mean = cv2.boxFilter(few, cv2.CV_32F, (size, size))
+    square = cv2.sqrBoxFilter(few, cv2.CV_32F, (size, size))
+    spread = cv2.sqrt(cv2.max(square - cv2.multiply(mean, mean), 0))
+    # A half less, so that rounding leaves whole numbers that no strength is between.
+    level = cv2.max(cv2.scaleAdd(spread, _DEVIATIONS, mean), _LEAST_STRENGTH)
+    level = cv2.convertScaleAbs(cv2.subtract(level, 0.5))
+    if step > 1:
+        level = cv2.resize(level, (grey.shape[1], grey.shape[0]), interpolation=cv2.INTER_LINEAR)
     lit = _LIT * float(np.percentile(paper[_few(paper)], _BRIGHTEST))
-    mask = np.where((strength > level) & (paper >= lit), np.uint8(255), np.uint8(0))
-    return Ink(strength, _in_the_light(mask, grey, paper, _LEAST_STRENGTH))
+    mask = cv2.bitwise_and(cv2.compare(strength, level, cv2.CMP_GT), cv2.compare(paper, lit, cv2.CMP_GE))
+    return Ink(strength, _in_the_light(u8(mask), grey, paper, _LEAST_STRENGTH))
 
 
 def _paper_of(grey: U8, coarse: U8) -> U8:
@@ -162,7 +172,8 @@ def _paper_of(grey: U8, coarse: U8) -> U8:
 
 def _strength(grey: U8, paper: U8) -> U8:
     """What is missing of the paper's light at each pixel, as a share of 255; none where a pixel is lighter."""
-    return u8(cv2.bitwise_not(cv2.divide(grey, paper, scale=255)))
+    share = cv2.divide(grey, paper, scale=255)
+    return u8(cv2.bitwise_not(share, dst=share))
 
 
 def _in_the_light(mask: U8, grey: U8, paper: U8, level: float) -> U8:

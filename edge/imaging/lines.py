@@ -9,7 +9,7 @@ import numpy as np
 
 from edge.arrays import F64, U8, u8
 from edge.imaging.candidates import Candidate, find_candidates
-from edge.imaging.components import Component, cut_out, find_components, solidity
+from edge.imaging.components import Component, cut_out, find_components, solidity, union
 from edge.imaging.cuts import cut, slant_of
 from edge.imaging.ink import Ink
 from edge.imaging.rows import RowOfStrokes, find_rows, straighten, without_blots
@@ -71,11 +71,17 @@ class Line:
 
     def level_strokes(self) -> U8:
         """The ink alone, uint8 [H, W], in the line's own pixels, as far as its strokes reach."""
-        strokes = self.ink.strokes()
-        if self.back is None:
-            return strokes
-        size = max(stroke.right for stroke in self.strokes), max(stroke.bottom for stroke in self.strokes)
-        return u8(cv2.warpAffine(strokes, self.back, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP))
+        x, y, w, h = union(self.strokes)
+        level = np.zeros((y + h, x + w), np.uint8)
+        back = np.eye(2, 3) if self.back is None else self.back
+        corners = back @ np.array([[x, x + w, x, x + w], [y, y, y + h, y + h], [1, 1, 1, 1]])
+        x0, y0 = np.maximum(np.floor(corners.min(1)).astype(int), 0).tolist()
+        x1, y1 = (np.ceil(corners.max(1)).astype(int) + 1).tolist()
+        ink = self.ink.part(slice(y0, y1), slice(x0, x1)).strokes()
+        if ink.size:
+            there = np.column_stack([back[:, :2], back @ [x, y, 1] - [x0, y0]])
+            level[y:, x:] = cv2.warpAffine(ink, there, (w, h), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+        return level
 
     @property
     def width(self) -> int:

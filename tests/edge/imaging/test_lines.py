@@ -135,6 +135,19 @@ def test_two_lines_that_one_is_looked_at_across_are_one(slope):
     assert cv2.countNonZero(strokes[: int(whole.top + 40)]) > 0.95 * cv2.countNonZero(one.ink.mask)
 
 
+@pytest.mark.parametrize("slope", [0.0, 0.12])
+def test_a_lines_own_strokes_are_level_as_the_whole_pictures_would_be(slope):
+    for line in halves(slope):
+        whole, strokes = line.ink.strokes(), line.level_strokes()
+        if line.back is not None:
+            turned = cv2.WARP_INVERSE_MAP | cv2.INTER_LINEAR
+            whole = cv2.warpAffine(whole, line.back, strokes.shape[::-1], flags=turned)
+        left, top = min(s.x for s in line.strokes), min(s.y for s in line.strokes)
+        off = cv2.absdiff(whole[top : strokes.shape[0], left : strokes.shape[1]], strokes[top:, left:])
+        # Places are rounded to a 32th of a pixel, from other corners.
+        assert off.max() <= 255 // 16 and not strokes[:top].any() and not strokes[:, :left].any()
+
+
 @given(st.floats(-0.2, 0.2), st.floats(-0.2, 0.2), st.booleans())
 def test_all_strokes_of_two_lines_that_are_one_lie_in_its_pixels(slope, steeper, first):
     """Also where the line that is looked at is the right one, and where only one of them is level."""
