@@ -77,6 +77,7 @@ def test_edges_and_dirt_beside_a_sure_row_are_not_looked_at_but_what_may_be_a_di
     tall = int(reader.read(page)[0].digits[0].box[3])
     for x in range(60, sheet.shape[1] - 60, 6 * tall):
         cv2.circle(sheet, (x, below + 60), max(5, tall // 5), 20, -1)  # dirt
+        cv2.rectangle(sheet, (x + tall // 3, below + 58), (x + tall // 3 + 2, below + 60), 20, -1)  # with a speck
     cv2.rectangle(sheet, (40, below + 150), (sheet.shape[1] - 40, below + 160), 20, -1)  # an edge
     asked.clear()
     assert texts_of(reader.read(sheet)) == alone and len(asked) == shown
@@ -97,3 +98,20 @@ def test_what_no_digits_can_be_made_of_at_first_sight_is_not_looked_at_again(mon
     for text, left in (("8893460", 30), ("0643988", 50)):
         cv2.putText(sheet, text, (left, 220), cv2.FONT_HERSHEY_SIMPLEX, 2, 20, 4)
     assert texts_of(reader.read(sheet)) == ["4071263"] and len(asked) == 2
+
+
+def test_what_is_hardly_a_row_is_looked_at_again_unless_a_sure_one_of_as_many_digits_stands_beside(monkeypatch):
+    """Digits overwritten with others, of which the row model finds no text likely."""
+    reader = Reader(engine=EngineConfig("cpu"))
+    asked = []
+    own = reader.row_model.log_probs
+    monkeypatch.setattr(reader.row_model, "log_probs", lambda strips: (asked.extend(strips), own(strips))[1])
+    sheet = np.full((300, 900), 235, np.uint8)
+    for text, left in (("8893460", 30), ("0643988", 35)):
+        cv2.putText(sheet, text, (left, 220), cv2.FONT_HERSHEY_SIMPLEX, 2, 20, 4)
+    reader.read(sheet)
+    assert len(asked) > 1
+    for beside, shown in (("4071", 6), ("40712639", 2)):
+        page = cv2.putText(sheet.copy(), beside, (40, 90), cv2.FONT_HERSHEY_SIMPLEX, 2, 20, 4)
+        asked.clear()
+        assert beside in texts_of(reader.read(page)) and len(asked) == shown
