@@ -170,8 +170,9 @@ class WholeReader:
 
 
 def _is_alone(line: Line) -> bool:
-    """Whether it is one stroke as tall as its digits, if with specks beside it."""
-    return sum(stroke.h >= BODY * line.height for stroke in line.strokes) == 1
+    """Whether it is one stroke, too narrow for two digits, if with specks beside it."""
+    body = [stroke for stroke in line.strokes if stroke.h >= BODY * line.height]
+    return len(body) == 1 and body[0].w <= line.height
 
 
 def _is_no_digit_beside(line: Line, page: Iterable[Seen]) -> bool:
