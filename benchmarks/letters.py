@@ -80,8 +80,11 @@ def outcome(row: Row | None, spoilt: Spoilt) -> str:
 def _page(glyphs: Sequence[Glyph], rng: np.random.Generator) -> U8:
     """Side by side on one line, apart."""
     gaps = rng.integers(round(0.1 * HEIGHT), round(0.3 * HEIGHT), len(glyphs))
-    page = np.full((4 * HEIGHT, 3 * HEIGHT + sum(g.ink.shape[1] for g in glyphs) + int(gaps.sum())), _PAPER)
-    left, line = round(1.5 * HEIGHT), round(2.5 * HEIGHT)
+    # Some fonts' letters are several times as tall as their digits.
+    line = max(round(2.5 * HEIGHT), *(g.ink.shape[0] - round(g.foot) for g in glyphs))
+    below = max(round(1.5 * HEIGHT), *(round(g.foot) for g in glyphs))
+    page = np.full((line + below, 3 * HEIGHT + sum(g.ink.shape[1] for g in glyphs) + int(gaps.sum())), _PAPER)
+    left = round(1.5 * HEIGHT)
     for glyph, gap in zip(glyphs, gaps, strict=True):
         h, w = glyph.ink.shape
         top = line + round(glyph.foot) - h

@@ -143,12 +143,12 @@ class Reader:
         pages = [page for inks in pictures for page in inks]
         seen, still = self._whole.read(pages) if self.row_model else _unread_whole(pages)
         asked = [each for lines in still for each in _lattices(lines)]
-        tall = [[not candidate.is_low(one.line.height) for candidate in candidates] for one, candidates, _ in asked]
-        inks = [ink for (_, _, inks), told in zip(asked, tall, strict=True) for ink in compress(inks, told)]
-        answers = iter(self.recogniser.log_probs(normalise_all(inks)))
-        for (one, candidates, _), told in zip(asked, tall, strict=True):
+        answers = iter(self.recogniser.log_probs(normalise_all([ink for _, _, inks in asked for ink in inks])))
+        for one, candidates, _ in asked:
             log_probs = np.full((len(candidates), len(self.recogniser.card.labels)), -np.inf, np.float32)
-            log_probs[told] = list(islice(answers, sum(told)))
+            for own, candidate in zip(log_probs, candidates, strict=True):
+                if not candidate.is_low(one.line.height):
+                    own[:] = next(answers)
             one.decoded = self._combined(one, candidates, log_probs)
         read = iter([[ReadLine(one.decoded, one.line, one.looks) for one in page if one.decoded] for page in seen])
         return [list(islice(read, len(inks))) for inks in pictures]
@@ -224,14 +224,17 @@ def _room(grey: U8) -> float:
 
 
 def _lattices(lines: list[Seen]) -> Iterator[tuple[Seen, list[Candidate], list[U8]]]:
-    """The lines with their candidates and the ink of each, until those are so many that time must be bounded."""
+    """The lines with their candidates and the ink of each that is not too low for a digit, until those are so many that
+    time must be bounded.
+    """
     count = 0
     for one in lines:
         if count + len(one.line.strokes) > _ASKED:
             continue
         candidates, inks = lattice(one.line)
         count += len(candidates)
-        yield one, candidates, inks
+        tall = (not candidate.is_low(one.line.height) for candidate in candidates)
+        yield one, candidates, list(compress(inks, tall))
 
 
 def _check(image: U8) -> None:

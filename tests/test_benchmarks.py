@@ -116,18 +116,19 @@ def test_a_letters_outcomes_are_told_apart(accuracy):
     assert {*came.values()} == {*letters.OUTCOMES}
 
 
-def test_rows_with_a_letter_are_seven_strokes_of_which_the_letter_is_in_its_place(accuracy):
+@pytest.mark.parametrize("tall", [60, 260])
+def test_rows_with_a_letter_are_seven_strokes_of_which_the_letter_is_in_its_place(accuracy, tall):
     letters = importlib.import_module("benchmarks.letters")
 
     def block(tall):
         return letters.Glyph(np.full((tall, 20), 255, np.uint8))
 
-    style = letters.Style(tuple((block(20 + label),) for label in range(10)), letters=(block(60),))
+    style = letters.Style(tuple((block(20 + label),) for label in range(10)), letters=(block(tall),))
     for spoilt in letters.spoilt_rows([style], 10, np.random.default_rng(0)):
         dark = np.uint8(spoilt.image < 120)
         contours, _ = cv2.findContours(dark, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
         boxes = sorted(map(cv2.boundingRect, contours))
-        wanted = [*(20 + int(digit) for digit in spoilt.before), 60, *(20 + int(digit) for digit in spoilt.after)]
+        wanted = [*(20 + int(digit) for digit in spoilt.before), tall, *(20 + int(digit) for digit in spoilt.after)]
         assert [h for _, _, _, h in boxes] == wanted
 
 

@@ -45,9 +45,6 @@ class Ink:
     strength: U8
     mask: U8
 
-    def part(self, lines: slice, columns: slice) -> "Ink":
-        return Ink(u8(self.strength[lines, columns]), u8(self.mask[lines, columns]))
-
     def strokes(self) -> U8:
         """The ink alone: uint8 [H, W], its strength, 0 where there is none."""
         return u8(cv2.bitwise_and(self.strength, self.mask))

@@ -15,7 +15,7 @@ from edge.imaging.ink import Ink
 from edge.imaging.rows import RowOfStrokes, find_rows, straighten, without_blots
 from edge.imaging.rules import remove_rules
 from edge.imaging.segments import broken_across, segments_apart
-from edge.imaging.strip import BESIDE, strip, width
+from edge.imaging.strip import BESIDE, shown_by, strip, width
 
 BODY = 0.42  # of the tallest stroke's height: what is lower is no digit, and does not tell how tall digits are
 
@@ -74,13 +74,12 @@ class Line:
         x, y, w, h = union(self.strokes)
         level = np.zeros((y + h, x + w), np.uint8)
         back = np.eye(2, 3) if self.back is None else self.back
-        corners = back @ np.array([[x, x + w, x, x + w], [y, y, y + h, y + h], [1, 1, 1, 1]])
-        x0, y0 = np.maximum(np.floor(corners.min(1)).astype(int), 0).tolist()
-        x1, y1 = (np.ceil(corners.max(1)).astype(int) + 1).tolist()
-        ink = self.ink.part(slice(y0, y1), slice(x0, x1)).strokes()
-        if ink.size:
-            there = np.column_stack([back[:, :2], back @ [x, y, 1] - [x0, y0]])
-            level[y:, x:] = cv2.warpAffine(ink, there, (w, h), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+        to_ink = np.column_stack([back[:, :2], back @ [x, y, 1]])
+        seen, x0, y0 = shown_by(self.ink, to_ink, w, h)
+        if seen.mask.size:
+            to_ink[:, 2] -= x0, y0
+            turned = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+            level[y:, x:] = cv2.warpAffine(seen.strokes(), to_ink, (w, h), flags=turned)
         return level
 
     @property

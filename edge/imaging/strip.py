@@ -41,11 +41,9 @@ def strip(ink: Ink, left: float, right: float, middle: float, height: float, bac
     to_ink = np.array([[pixel, 0, left], [0, pixel, top]])
     if back is not None:
         to_ink = back[:, :2] @ to_ink + [[0, 0, back[0, 2]], [0, 0, back[1, 2]]]
-    corners = to_ink @ np.array([[0, wide, 0, wide], [0, 0, HEIGHT, HEIGHT], [1, 1, 1, 1]])
-    x0, y0 = np.maximum(np.floor(corners.min(1)).astype(int), 0).tolist()
-    x1, y1 = (np.ceil(corners.max(1)).astype(int) + 1).tolist()
-    part, mask = u8(ink.strength[y0:y1, x0:x1]), ink.mask[y0:y1, x0:x1]
-    counts = np.cumsum(cv2.calcHist([part], [0], mask, [256], [0, 256]).ravel()) if part.size else np.zeros(1)
+    seen, x0, y0 = shown_by(ink, to_ink, wide, HEIGHT)
+    part = seen.strength
+    counts = np.cumsum(cv2.calcHist([part], [0], seen.mask, [256], [0, 256]).ravel()) if part.size else np.zeros(1)
     if not counts[-1]:
         return np.zeros((HEIGHT, wide), np.uint8)
     level = max(32.0, float(np.searchsorted(counts, counts[-1] - counts[-1] // 5)))  # a fifth is darker
@@ -55,3 +53,13 @@ def strip(ink: Ink, left: float, right: float, middle: float, height: float, bac
         to_ink /= pixel
     placed = cv2.warpAffine(part, to_ink, (wide, HEIGHT), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
     return u8(cv2.convertScaleAbs(placed, alpha=255 / level))
+
+
+def shown_by(ink: Ink, to_ink: F64, wide: int, high: int) -> tuple[Ink, int, int]:
+    """The part of a picture's ink that a warp of `wide` by `high` pixels takes its own from, empty where that lies
+    outside; and where in the picture its left upper corner is, x and y. to_ink: float64 [2, 3], from the warp's pixels.
+    """
+    corners = to_ink @ np.array([[0, wide, 0, wide], [0, 0, high, high], [1, 1, 1, 1]])
+    x0, y0 = np.maximum(np.floor(corners.min(1)).astype(int), 0).tolist()
+    x1, y1 = np.maximum(np.ceil(corners.max(1)).astype(int) + 1, 0).tolist()
+    return Ink(u8(ink.strength[y0:y1, x0:x1]), u8(ink.mask[y0:y1, x0:x1])), x0, y0

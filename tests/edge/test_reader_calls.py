@@ -26,6 +26,14 @@ def counted(reader):
     return engine._session
 
 
+def strips_shown(reader, monkeypatch):
+    """What the row model is shown from now on."""
+    asked = []
+    own = reader.row_model.log_probs
+    monkeypatch.setattr(reader.row_model, "log_probs", lambda strips: (asked.extend(strips), own(strips))[1])
+    return asked
+
+
 def test_rows_that_the_row_model_is_sure_of_ask_no_other(pages):
     reader = Reader(engine=EngineConfig("cpu"))
     counting = counted(reader)
@@ -66,9 +74,7 @@ def test_rows_that_two_looks_agree_on_ask_no_other(pages, monkeypatch):
 
 def test_edges_and_dirt_beside_a_sure_row_are_not_looked_at_but_what_may_be_a_digit_is(pages, monkeypatch):
     reader = Reader(engine=EngineConfig("cpu"))
-    asked = []
-    own = reader.row_model.log_probs
-    monkeypatch.setattr(reader.row_model, "log_probs", lambda strips: (asked.extend(strips), own(strips))[1])
+    asked = strips_shown(reader, monkeypatch)
     page = pages[0].image
     alone = texts_of(reader.read(page))
     shown = len(asked)
@@ -90,9 +96,7 @@ def test_edges_and_dirt_beside_a_sure_row_are_not_looked_at_but_what_may_be_a_di
 def test_what_no_digits_can_be_made_of_at_first_sight_is_not_looked_at_again(monkeypatch):
     """A row overwritten with another, of which the row model finds every text very unlikely."""
     reader = Reader(engine=EngineConfig("cpu"))
-    asked = []
-    own = reader.row_model.log_probs
-    monkeypatch.setattr(reader.row_model, "log_probs", lambda strips: (asked.extend(strips), own(strips))[1])
+    asked = strips_shown(reader, monkeypatch)
     sheet = np.full((300, 900), 235, np.uint8)
     cv2.putText(sheet, "4071263", (40, 90), cv2.FONT_HERSHEY_SIMPLEX, 2, 20, 4)
     for text, left in (("8893460", 30), ("0643988", 50)):
@@ -103,9 +107,7 @@ def test_what_no_digits_can_be_made_of_at_first_sight_is_not_looked_at_again(mon
 def test_what_is_hardly_a_row_is_looked_at_again_unless_a_sure_one_of_as_many_digits_stands_beside(monkeypatch):
     """Digits overwritten with others, of which the row model finds no text likely."""
     reader = Reader(engine=EngineConfig("cpu"))
-    asked = []
-    own = reader.row_model.log_probs
-    monkeypatch.setattr(reader.row_model, "log_probs", lambda strips: (asked.extend(strips), own(strips))[1])
+    asked = strips_shown(reader, monkeypatch)
     sheet = np.full((300, 900), 235, np.uint8)
     for text, left in (("8893460", 30), ("0643988", 35)):
         cv2.putText(sheet, text, (left, 220), cv2.FONT_HERSHEY_SIMPLEX, 2, 20, 4)
