@@ -36,6 +36,7 @@ _TRUSTED = 0.55
 # from all strokes its middle is at least. Of 2,600 validation pictures as many are read with 0.22, and with 0.5 in 0.9;
 # of 240 drawn rows whose middle is hardly to be seen 233, without this 146.
 _ROOM, _OFF = 1.2, 0.35
+_SEEN = 0.02  # probability of any digit at a step, below which nothing is seen there
 
 # Logistic regression: 1; how far the next best text is; how well the steps, and how well the candidates, like this one;
 # whether the candidates alone read it too; whether it is one digit. By `python -m training.confidence --longest --count
@@ -90,7 +91,7 @@ def combine(row: Evidence, alone: Decoded) -> Decoded:
     # the one they like best: where they like none of the likely ones nearly as well, they are wrong, and do not decide.
     reach = _WEIGHT * _FARTHEST
     likely = {text: one for text, one in zip(texts, steps, strict=True) if text == own or one >= steps.max() - reach}
-    pale = {text: _pale(row, text) for text in likely} if _has_room(row) else dict.fromkeys(likely, ())
+    pale = {text: _pale(row, text) for text in likely} if _may_be_pale(row) else dict.fromkeys(likely, ())
     inked = ["".join(digit for i, digit in enumerate(text) if i not in pale[text]) for text in likely]
     spelt = spell(row.candidates, row.log_probs, row.labels, row.reject, row.height, inked)
     judged = [
@@ -123,23 +124,31 @@ def _strokes(row: Evidence) -> F64:
     return np.array(sorted((one.box[0], one.box[0] + one.box[2]) for one in row.candidates), np.float64).reshape(-1, 2)
 
 
-def _has_room(row: Evidence) -> bool:
-    """Whether beside or between its strokes there is room for digits too pale to be found."""
+def _may_be_pale(row: Evidence) -> bool:
+    """Whether the first look sees anything where there is no stroke, and room for digits too pale to be found."""
     strokes, edges = _strokes(row), row.columns[[0, -1]]
     lefts, rights = np.append(strokes[:, 0], edges[1]), np.maximum.accumulate(np.insert(strokes[:, 1], 0, edges[0]))
-    return bool((lefts - rights).max() > _ROOM * row.height)
+    if not len(strokes) or (lefts - rights).max() <= _ROOM * row.height:
+        return False
+    seen = row.looks[0][:, 0] < math.log1p(-_SEEN)
+    middles = ((row.columns[:-1] + row.columns[1:]) / 2)[seen]
+    return bool((_off(strokes, middles) > _OFF * row.height).any())
+
+
+def _off(strokes: F64, middles: F64) -> F64:
+    """How far each of a row's `middles`, float64 [n], is from all strokes, pixels: float64 [n], below 0 within one."""
+    away = np.maximum(strokes[:, 0] - middles[:, None], middles[:, None] - strokes[:, 1])
+    return np.asarray(away.min(1), np.float64)
 
 
 def _pale(row: Evidence, text: str) -> tuple[int, ...]:
     """Which of a text's digits the first look sees where there is no stroke; none where it cannot spell the text."""
     labels = [row.spelling.index(label) for label in text]
-    if not labels or not len(row.candidates) or log_likelihood(row.looks[0], labels) == -np.inf:
+    if not labels or log_likelihood(row.looks[0], labels) == -np.inf:
         return ()
-    strokes = _strokes(row)
     spans = np.array(align(row.looks[0], labels).spans)
     middles = (row.columns[spans[:, 0]] + row.columns[spans[:, 1] + 1]) / 2
-    off = np.maximum(strokes[:, 0] - middles[:, None], middles[:, None] - strokes[:, 1]).min(1)
-    return tuple(np.flatnonzero(off > _OFF * row.height).tolist())
+    return tuple(np.flatnonzero(_off(_strokes(row), middles) > _OFF * row.height).tolist())
 
 
 def _digits(row: Evidence, best: _Judged, confidence: float) -> tuple[Digit, ...]:

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, replace
+from statistics import median
 
 import numpy as np
 
@@ -33,7 +34,7 @@ class ReadLine:
 def without_strays(rows: list[ReadLine]) -> list[ReadLine]:
     """The rows of digits among them, each once, less letters, scribbles and dirt."""
     rows = _once([row for row in rows if _is_row(row.decoded.digits)])
-    tall = float(np.median([row.line.height for row in rows if len(row.decoded.digits) > 1] or [0.0]))
+    tall = median([row.line.height for row in rows if len(row.decoded.digits) > 1] or [0.0])
     return [row for row in rows if not _is_stray(row.decoded, row.line.height, tall)]
 
 
@@ -56,9 +57,9 @@ def _expected(digits: tuple[Digit, ...]) -> float:
     return all_right(digits) * (len(digits) - 2 * _unread(digits) - _ALONE)
 
 
-def shows_a_row(page: list[ReadLine], least: float) -> bool:
-    """Whether one of its rows, of two digits or more, is right with a probability of `least`."""
-    return any(len(row.decoded.digits) > 1 and all_right(row.decoded.digits) >= least for row in page)
+def shows_a_row(page: list[ReadLine], least: float, digits: int = 2) -> bool:
+    """Whether one of its rows, of so many digits or more, is right with a probability of `least`."""
+    return any(len(row.decoded.digits) >= digits and all_right(row.decoded.digits) >= least for row in page)
 
 
 def may_stand_beside(height: float, tall: float) -> bool:

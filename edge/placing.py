@@ -18,7 +18,7 @@ def moved(row: Row, outward: Callable[[F64], F64]) -> Row:
     boxes = [*(digit.box for digit in row.digits), *(mark.box for mark in row.separators)]
     points = outward(np.array([*row.quad, *(corner for box in boxes for corner in corners(box))], np.float64))
     top_left, top_right, bottom_right, bottom_left = map(_point, points[:4])
-    placed = iter([_around(four) for four in points[4:].reshape(-1, 4, 2)])
+    placed = iter(_around(points[4:].reshape(-1, 4, 2)))
     return replace(
         row,
         quad=(top_left, top_right, bottom_right, bottom_left),
@@ -37,8 +37,7 @@ def _point(xy: F64) -> Point:
     return float(xy[0]), float(xy[1])
 
 
-def _around(points: F64) -> Box:
-    """The least box of whole pixels round points, float64 [N, 2]."""
-    left, top = np.floor(points.min(0)).astype(int).tolist()
-    right, bottom = np.ceil(points.max(0)).astype(int).tolist()
-    return left, top, right - left, bottom - top
+def _around(points: F64) -> list[Box]:
+    """The least boxes of whole pixels round points, float64 [N, 4, 2], four and four."""
+    near, far = np.floor(points.min(1)).astype(int), np.ceil(points.max(1)).astype(int)
+    return [(x, y, w, h) for x, y, w, h in np.hstack([near, far - near]).tolist()]

@@ -129,10 +129,10 @@ def align(steps: F32, labels: Sequence[int]) -> Spelt:
     best = best_path(steps)
     if best.labels == tuple(labels):  # nearly always: the likeliest path of all is its text's likeliest, too
         return best
-    if log_likelihood(steps, labels) == -np.inf:
-        raise ValueError(f"{len(steps)} steps cannot spell {len(labels)} labels")
     if not labels:
         return Spelt((), ())
+    if not len(steps):
+        raise ValueError(f"no steps cannot spell {len(labels)} labels")
     spelt = _with_blanks(labels)
     emit = steps[:, spelt].astype(np.float64)
     skip = _skips(spelt)
@@ -146,6 +146,8 @@ def align(steps: F32, labels: Sequence[int]) -> Spelt:
         ways[2, 2:] = np.where(skip[2:], score[:-2], -np.inf)
         came[t] = ways.argmax(0)
         score = ways.max(0) + emit[t]
+    if score[-2:].max() == -np.inf:
+        raise ValueError(f"{len(steps)} steps cannot spell {len(labels)} labels")
     state = len(spelt) - 1 if score[-1] >= score[-2] else len(spelt) - 2
     spans = [[len(steps), -1] for _ in labels]
     for t in range(len(steps) - 1, -1, -1):

@@ -1,7 +1,7 @@
 """Ink from paper: how dark each pixel is against the paper round it, whichever of the two is the lighter."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -39,11 +39,12 @@ _LIT = 0.4
 @dataclass(frozen=True)
 class Ink:
     """strength: uint8 [H, W], 0 paper to 255 as dark as can be; 0 outside the mask's neighbourhood is not promised.
-    mask: uint8 [H, W], 255 where there is ink, else 0.
+    mask: uint8 [H, W], 255 where there is ink, else 0; is_light: whether it is lighter than its paper.
     """
 
     strength: U8
     mask: U8
+    is_light: bool = False
 
     def strokes(self) -> U8:
         """The ink alone: uint8 [H, W], its strength, 0 where there is none."""
@@ -63,18 +64,22 @@ def find_inks(grey: U8) -> Iterator[Ink]:
     lightness = _lightness_of_ink(coarse)
     ways = (lightness > 0,) if abs(lightness) >= _UNDECIDED else (lightness > 0, lightness <= 0)
     for light in ways:
-        yield dark_ink(u8(cv2.bitwise_not(grey)), u8(cv2.bitwise_not(coarse))) if light else dark_ink(grey, coarse)
+        yield replace(dark_ink(*_as_if_dark(light, grey, coarse)), is_light=light)
 
 
-def find_local_inks(grey: U8) -> list[Ink]:
-    """The ink of both polarities, dark first, each part of the picture by a threshold of its own: for pictures whose
-    strongest ink is not what is looked for, as where a bright sheet lies on a dark table.
+def find_local_inks(grey: U8, lights: Iterable[bool] = (False, True)) -> list[Ink]:
+    """The ink of both polarities, each part of the picture by a threshold of its own: for pictures whose strongest ink
+    is not what is looked for, as where a bright sheet lies on a dark table.
 
-    grey: as `find_inks` takes it.
+    grey: as `find_inks` takes it; lights: which ink is looked for, dark or light.
     """
-    grey, coarse = _smooth(grey)
-    both = ((grey, coarse), (u8(cv2.bitwise_not(grey)), u8(cv2.bitwise_not(coarse))))
-    return [_locally_dark_ink(fine, small) for fine, small in both]
+    planes = _smooth(grey)
+    return [replace(_locally_dark_ink(*_as_if_dark(light, *planes)), is_light=light) for light in lights]
+
+
+def _as_if_dark(light: bool, *planes: U8) -> list[U8]:
+    """The planes of a picture in which light ink is dark."""
+    return [u8(cv2.bitwise_not(plane)) for plane in planes] if light else list(planes)
 
 
 def _smooth(grey: U8) -> tuple[U8, U8]:

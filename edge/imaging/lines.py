@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from statistics import median
 
 import cv2
@@ -26,6 +27,7 @@ _EDGE = 3.5
 _BLOCK = 0.3, 0.75, 0.7
 # Of a row's height: how far off its level, and times its height, how much taller or lower the rest of it may be.
 _ON_LEVEL, _ALIKE = 0.45, 1.6
+_SPECK = 0.15
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,14 @@ class Line:
 
     def holds(self, other: "Line") -> bool:
         """Whether most strokes of another line of the same picture lie in this one."""
+        return bool(self._inside(other).mean() > 0.5)
+
+    def meets(self, other: "Line") -> bool:
+        """Whether strokes of one of two lines of the same picture lie in the other."""
+        return bool(self._inside(other).any() or other._inside(self).any())
+
+    def _inside(self, other: "Line") -> np.ndarray:
+        """Which of another line's strokes have their middles in this one, bool [n]."""
         middles = np.array([stroke.centre for stroke in other.strokes])
         if other.back is not None:
             middles = middles @ other.back[:, :2].T + other.back[:, 2]
@@ -119,8 +129,8 @@ class Line:
             here = cv2.invertAffineTransform(self.back)
             middles = middles @ here[:, :2].T + here[:, 2]
         x, y = middles.T
-        inside = (x >= self.left) & (x <= self.right) & (abs(y - self.top - self.height / 2) <= 0.6 * self.height)
-        return bool(inside.mean() > 0.5)
+        level = abs(y - self.top - self.height / 2) <= 0.6 * self.height
+        return np.asarray((x >= self.left) & (x <= self.right) & level)
 
 
 def find_lines(ink: Ink, room: float) -> list[Line]:
@@ -132,7 +142,7 @@ def find_lines(ink: Ink, room: float) -> list[Line]:
     broken = broken_across(rows)
     if broken:
         mask = u8(cv2.morphologyEx(ink.mask, cv2.MORPH_CLOSE, np.ones((broken, 1), np.uint8)))
-        ink, rows = Ink(ink.strength, mask), find_rows(find_components(mask))
+        ink, rows = replace(ink, mask=mask), find_rows(find_components(mask))
     return [_to_edges(_line(without_blots(row), ink)) for row in _likeliest(rows, room)]
 
 
@@ -147,7 +157,7 @@ def find_strokes(ink: Ink) -> tuple[Ink, list[Component]]:
     if bridge:
         mask = u8(cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((bridge, bridge), np.uint8)))
         components = find_components(mask)
-    return Ink(ink.strength, mask), components
+    return replace(ink, mask=mask), components
 
 
 def _likeliest(rows: list[RowOfStrokes], room: float) -> list[RowOfStrokes]:
@@ -163,9 +173,13 @@ def _likeliest(rows: list[RowOfStrokes], room: float) -> list[RowOfStrokes]:
 
 
 def lattice(line: Line) -> tuple[list[Candidate], list[U8]]:
-    """What may be one digit in a line, and the ink of each: uint8 [h, w]."""
+    """What may be one digit in a line, specks left out, and the ink of each: uint8 [h, w]."""
     strength, slant = line.level_strokes(), slant_of(line.strokes)
-    pieces = [cut(stroke, strength, line.height, slant) for stroke in line.strokes]
+    pieces = [
+        cut(stroke, strength, line.height, slant)
+        for stroke in line.strokes
+        if max(stroke.w, stroke.h) >= _SPECK * line.height
+    ]
     candidates = find_candidates(pieces, line.height)
     return candidates, [cut_out(strength, candidate.pieces) for candidate in candidates]
 
@@ -175,7 +189,7 @@ def _line(row: RowOfStrokes, ink: Ink) -> Line:
     turn = straighten(row)
     back = None
     if turn is not None:
-        strokes = sorted((_turned(stroke, turn) for stroke in strokes), key=lambda c: c.centre[0])
+        strokes = sorted(_turned(strokes, turn), key=lambda c: c.centre[0])
         back = cv2.invertAffineTransform(turn)
     height, middle = _height_and_middle(strokes)
     left, right = float(min(c.x for c in strokes)), float(max(c.right for c in strokes))
@@ -211,7 +225,7 @@ def united(one: Line, other: Line, gap: float = 0.0) -> Line | None:
         there, here = (np.eye(2, 3) if line.back is None else line.back for line in (other, one))
         back = cv2.invertAffineTransform(here)
         turn = np.hstack([back[:, :2] @ there[:, :2], back[:, :2] @ there[:, 2:] + back[:, 2:]])
-        strokes = [_turned(stroke, turn) for stroke in strokes]
+        strokes = _turned(strokes, turn)
     height, middle = _height_and_middle(strokes)
     left, right = float(min(s.x for s in strokes)), float(max(s.right for s in strokes))
     level = abs(middle - one.top - one.height / 2) <= _ON_LEVEL * one.height
@@ -227,15 +241,19 @@ def _with_room(line: Line) -> Line:
     """The same line in pixels of its own in which all its strokes lie, none left of them or above."""
     back = np.eye(2, 3) if line.back is None else line.back
     x, y = max(0, -min(s.x for s in line.strokes)), max(0, -min(s.y for s in line.strokes))
-    strokes = [_turned(stroke, np.array([[1.0, 0, x], [0, 1, y]])) for stroke in line.strokes]
+    strokes = _turned(line.strokes, np.array([[1.0, 0, x], [0, 1, y]]))
     back = np.hstack([back[:, :2], back[:, 2:] - back[:, :2] @ [[x], [y]]])
     return replace(line, strokes=strokes, left=line.left + x, right=line.right + x, top=line.top + y, back=back)
 
 
-def _turned(component: Component, turn: F64) -> Component:
-    contours, holes = (
-        tuple(np.round(contour @ turn[:, :2].T + turn[:, 2]).astype(np.int32) for contour in outlines)
-        for outlines in (component.contours, component.holes)
-    )
-    x, y, w, h = cv2.boundingRect(np.concatenate(contours))
-    return Component(contours, x, y, w, h, holes)
+def _turned(components: Sequence[Component], turn: F64) -> list[Component]:
+    contours = [contour for each in components for contour in each.contours + each.holes]
+    points = np.concatenate(contours) @ turn[:, :2].T + turn[:, 2]
+    ends = np.cumsum([len(contour) for contour in contours])[:-1]
+    placed = iter(np.split(np.round(points).astype(np.int32), ends))
+    turned = []
+    for each in components:
+        outlines, holes = (tuple(islice(placed, len(old))) for old in (each.contours, each.holes))
+        x, y, w, h = cv2.boundingRect(np.concatenate(outlines))
+        turned.append(Component(outlines, x, y, w, h, holes))
+    return turned

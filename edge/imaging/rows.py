@@ -202,7 +202,7 @@ def _parted(row: RowOfStrokes, components: list[Component]) -> list[RowOfStrokes
         return [row]
     ends = np.maximum.accumulate([c.right for c in row.body])
     gaps = np.array([c.x for c in row.body[1:]]) - ends[:-1]
-    far = max(_FAR * row.height, _FAR_BY_GAPS * float(np.median(gaps)))
+    far = max(_FAR * row.height, _FAR_BY_GAPS * median(gaps.tolist()))
     wide = np.flatnonzero(gaps > far).tolist()
     wide = [i + 1 for i in wide if gaps[i] > 2 * far or not _is_grouped(row, i, int(ends[i]), components)]
     return [RowOfStrokes(row.body[start:end]) for start, end in pairwise([0, *wide, len(row.body)])]
@@ -252,9 +252,9 @@ def without_blots(row: RowOfStrokes) -> RowOfStrokes:
     """The row without what a much broader pen would have drawn: fingers, edges of things, shadows beside the digits."""
     if len(row.body) < _ENOUGH:
         return row
-    widths = np.array([pen_width(component) for component in row.body])
-    keep = widths <= _BROADER * np.median(widths)
-    return RowOfStrokes([c for c, kept in zip(row.body, keep, strict=True) if kept], row.marks)
+    widths = [pen_width(component) for component in row.body]
+    most = _BROADER * median(widths)
+    return RowOfStrokes([c for c, width in zip(row.body, widths, strict=True) if width <= most], row.marks)
 
 
 def straighten(row: RowOfStrokes) -> F64 | None:

@@ -1,5 +1,7 @@
 """The strip a sequence model sees: a whole row, level, its digits of one height."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 
@@ -62,4 +64,4 @@ def shown_by(ink: Ink, to_ink: F64, wide: int, high: int) -> tuple[Ink, int, int
     corners = to_ink @ np.array([[0, wide, 0, wide], [0, 0, high, high], [1, 1, 1, 1]])
     x0, y0 = np.maximum(np.floor(corners.min(1)).astype(int), 0).tolist()
     x1, y1 = np.maximum(np.ceil(corners.max(1)).astype(int) + 1, 0).tolist()
-    return Ink(u8(ink.strength[y0:y1, x0:x1]), u8(ink.mask[y0:y1, x0:x1])), x0, y0
+    return replace(ink, strength=u8(ink.strength[y0:y1, x0:x1]), mask=u8(ink.mask[y0:y1, x0:x1])), x0, y0

@@ -92,6 +92,15 @@ def test_digits_without_a_stroke_are_told_by_the_steps_and_the_candidates_have_n
     assert middles == pytest.approx([20 + 40 * i for i in range(5)], abs=5)
 
 
+def test_where_nothing_is_seen_between_far_strokes_no_digit_is_looked_for_there(monkeypatch):
+    seen = judged({"4": 0.97}, {"5": 0.97})
+    steps = steps_of("4", BLANK, BLANK, "5")
+    columns = np.linspace(0, 160, len(steps) + 1)
+    row = Evidence(apart(0, 3), seen, LABELS, 10, [steps], SPELLING, columns, 10.0, HEIGHT)
+    monkeypatch.setattr("edge.combine._pale", None)
+    assert text_of(combine(row, decode(row.candidates, seen, LABELS, 10, HEIGHT))) == "45"
+
+
 def test_a_letter_stands_in_its_place_behind_digits_without_a_stroke():
     places = (0, 4, 5, 6)
     seen = judged({"4": 0.97}, {"7": 0.97}, {"reject": 0.97}, {"5": 0.97})

@@ -5,6 +5,7 @@ import numpy as np
 
 from edge import Reader
 from edge.engine import EngineConfig
+from edge.imaging.ink import find_local_inks
 from tests.edge.pages import TEXTS, texts_of
 
 
@@ -117,3 +118,35 @@ def test_what_is_hardly_a_row_is_looked_at_again_unless_a_sure_one_of_as_many_di
         page = cv2.putText(sheet.copy(), beside, (40, 90), cv2.FONT_HERSHEY_SIMPLEX, 2, 20, 4)
         asked.clear()
         assert beside in texts_of(reader.read(page)) and len(asked) == shown
+
+
+def test_a_row_that_is_likely_but_not_sure_is_looked_through_again_alone(pages, monkeypatch):
+    """In ink like its own; where nothing is likely, all of the picture is, in ink of both kinds."""
+    reader = Reader(engine=EngineConfig("cpu"))
+    asked = strips_shown(reader, monkeypatch)
+    sought = []
+
+    def seeking(grey, lights=(False, True)):
+        sought.append(list(lights))
+        return find_local_inks(grey, lights)
+
+    monkeypatch.setattr("edge.reader.find_local_inks", seeking)
+    row = pages[1].image
+    sheet = np.pad(row, ((0, 300), (0, 500)), constant_values=235)
+    for x in (60, 200, 340):  # crosses, of which nothing is read for sure
+        cv2.putText(sheet, "xX", (x, row.shape[0] + 150), cv2.FONT_HERSHEY_SIMPLEX, 2, 20, 4)
+    for picture, light in ((sheet, False), (255 - sheet, True)):
+        asked.clear()
+        texts = texts_of(reader.read(picture))
+        as_whole = len(asked)
+        with monkeypatch.context() as patch:
+            patch.setattr("edge.reader._CONTENT", 1.1)  # of a probability, which none reaches
+            asked.clear()
+            assert TEXTS[1] in texts_of(reader.read(picture)) and TEXTS[1] in texts
+            alone = len(asked) - as_whole
+            patch.setattr("edge.reader._LIKELY", (1.1, 3))
+            asked.clear()
+            assert TEXTS[1] in texts_of(reader.read(picture))
+        assert alone == 1 < len(asked) - as_whole
+        assert sought == [[light], [False, True]]
+        sought.clear()

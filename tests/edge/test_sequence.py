@@ -137,7 +137,7 @@ def test_a_strip_of_a_thousand_steps_does_not_underflow():
     assert len(likeliest(steps, 3)) == 3
 
 
-@given(st.integers(0, 10**6), st.integers(1, 7), st.lists(st.integers(1, 2), max_size=4))
+@given(st.integers(0, 10**6), st.integers(0, 7), st.lists(st.integers(1, 2), max_size=4))
 @settings(max_examples=100)
 def test_the_alignment_is_the_likeliest_path_of_the_text(seed, count, text):
     steps = steps_of(seed, count)

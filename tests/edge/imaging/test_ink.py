@@ -196,6 +196,17 @@ def test_both_polarities_are_looked_for_part_by_part(written):
     page = written("3590182", 1, 60)
     one, other = find_local_inks(page.image), find_local_inks(255 - page.image)
     assert overlap(one[0].mask > 0, other[1].mask > 0) > 0.95
+    assert [ink.is_light for ink in one] == [False, True]
+
+
+@pytest.mark.parametrize("light", [False, True])
+def test_ink_is_known_for_dark_or_light_and_only_such_is_looked_for_where_that_is_asked(light, written):
+    page = written("3590182", 1, 60)
+    image = 255 - page.image if light else page.image
+    (whole,) = find_inks(image)
+    (found,) = find_local_inks(image, [light])
+    assert whole.is_light is found.is_light is light
+    assert np.array_equal(found.mask, find_local_inks(image)[light].mask)
 
 
 @pytest.mark.parametrize("tone", [0, 128, 255])

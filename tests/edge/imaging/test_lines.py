@@ -184,6 +184,37 @@ def test_a_lines_ends_are_told_in_the_pictures_pixels(slope):
             assert x == pytest.approx(end, abs=12) and y == pytest.approx(60 + slope * end + 15, abs=3)
 
 
+@pytest.mark.parametrize("slope", [0.0, 0.12])
+def test_lines_meet_where_strokes_of_one_lie_in_the_other(slope):
+    """As the two halves of a row, of which the longer line has both, and the two parts of another that overlap."""
+    one, other = halves(slope)
+    assert not one.meets(other) and not other.meets(one)
+    whole = united(one, other, 20 * one.height)
+    parts = [
+        replace(whole, strokes=part, left=part[0].x, right=part[-1].right) for part in (one.strokes, whole.strokes[4:])
+    ]
+    for line in (one, other):
+        assert line.meets(whole) and whole.meets(line)
+    assert parts[0].meets(parts[1]) and not parts[1].holds(parts[0])
+    first, second = whole.strokes[:2]
+    between = replace(first, x=first.right + 2, w=4)
+    speck = replace(whole, strokes=[between], left=between.x, right=between.right)
+    assert between.right < second.x and speck.meets(whole) and whole.meets(speck)
+
+
+def test_a_speck_is_no_part_of_any_candidate():
+    """However many of them a ruled line left between the digits, and beside each."""
+    mask = np.pad(bars(1, 6, 40, 80), 100)
+    (clean,) = find_lines(ink_of(mask), ROOMY)
+    dirty = mask.copy()
+    for x in range(104, 220, 10):
+        dirty[150:153, x : x + 3] = 255
+    (line,) = find_lines(ink_of(dirty), ROOMY)
+    assert len(line.strokes) > len(clean.strokes)
+    boxes = [[candidate.box for candidate in lattice(each)[0]] for each in (clean, line)]
+    assert boxes[0] == boxes[1]
+
+
 @pytest.mark.parametrize(("lower", "taller"), [(16, 0), (-16, 0), (-15, 30)])
 def test_what_stands_off_its_level_or_is_of_another_height_is_none_of_a_line(lower, taller):
     one, other = halves(0.0, lower, taller)
