@@ -208,7 +208,7 @@ def test_a_speck_is_no_part_of_any_candidate():
     (clean,) = find_lines(ink_of(mask), ROOMY)
     dirty = mask.copy()
     for x in range(104, 220, 10):
-        dirty[150:153, x : x + 3] = 255
+        dirty[150:152, x : x + 2] = 255
     (line,) = find_lines(ink_of(dirty), ROOMY)
     assert len(line.strokes) > len(clean.strokes)
     boxes = [[candidate.box for candidate in lattice(each)[0]] for each in (clean, line)]
