@@ -128,6 +128,29 @@ def test_a_letter_between_digits_is_asked_about():
     assert decoded.digits[1].text == UNREADABLE and decoded.digits[1].box == (40, 10, 32, 50)
 
 
+def test_a_stroke_in_which_a_digit_is_seen_is_no_letter_and_the_digit_stands_there():
+    """As in a meter's window joined with its frame: the frame beside it is spelt as the digit, for want of better."""
+    decoded = read(judged({"4": 0.97}, {"reject": 0.97}, {"7": 0.9}), steps_of("4", "7", BLANK))
+    assert text_of(decoded) == "47" and decoded.confidence > 0
+    (first, second) = (digit.box for digit in decoded.digits)
+    assert first == (0, 10, 32, 50)
+    assert 40 <= second[0] + second[2] / 2 <= 72
+
+
+def test_a_stroke_in_which_a_digit_is_hardly_seen_may_be_a_letter():
+    decoded = read(judged({"4": 0.97}, {"reject": 0.97}, {"7": 0.9}), steps_of("4", {"7": 0.7, "1": 0.2}, BLANK))
+    assert text_of(decoded) == "4?7"
+
+
+def test_a_digit_seen_a_little_beside_its_candidate_stands_where_that_is():
+    columns = np.linspace(0, 80, 9) + 10
+    candidates = apart(0, 1)
+    seen = judged({"4": 0.97}, {"reject": 0.6, "7": 0.35})
+    row = Evidence(candidates, seen, LABELS, 10, [steps_of("4", "7")], SPELLING, columns, 10.0, HEIGHT)
+    decoded = combine(row, decode(candidates, seen, LABELS, 10, HEIGHT))
+    assert [digit.box for digit in decoded.digits] == [candidate.box for candidate in candidates]
+
+
 def test_candidates_that_like_no_text_do_not_decide():
     """Frames joined with digits look like none, whatever else they look like more or less."""
     steps = steps_of("4", "2", {"1": 0.6, "7": 0.3}, "4")
