@@ -221,6 +221,20 @@ def test_what_stands_off_its_level_or_is_of_another_height_is_none_of_a_line(low
     assert united(replace(one, right=one.right + 10 * one.height), other) is None
 
 
+@pytest.mark.parametrize("angle", [0.0, 30.0, -80.0])
+def test_the_spread_of_a_part_of_a_line_is_that_of_its_ink_there(angle):
+    strength = np.zeros((200, 200), np.uint8)
+    strength[95:105, 120:124] = 200
+    turned = cv2.getRotationMatrix2D((100, 100), angle, 1)
+    strength = cv2.warpAffine(strength, turned, (200, 200), flags=cv2.INTER_NEAREST)
+    back = None if angle == 0 else turned
+    line = Line([], Ink(strength, strength), 20.0, 180.0, 90.0, 20.0, back)
+    assert line.spread(30, 80) == line.spread(300, 400) == line.spread(-400, -300) == 0
+    assert line.spread(100, 140) > 10
+    if angle == 0:
+        assert line.spread(100, 140) == pytest.approx(strength[90:110, 100:140].std())
+
+
 @pytest.mark.parametrize(
     ("broad", "hollow", "on_plate"), [(8, 0, False), (18, 0, True), (18, 12, False), (18, 3, True)]
 )
