@@ -16,7 +16,7 @@ from edge.decode import Decoded, Spelling, spell
 from edge.direct import shared
 from edge.imaging.candidates import Candidate
 from edge.row import UNREADABLE, Box, Digit
-from edge.sequence import Spelt, agreed, align, best_path, likeliest, log_likelihood
+from edge.sequence import agreed, align, best_path, likeliest, log_likelihood
 
 # Of the 1,400 pictures of `python -m benchmarks.choice` weights and bounds of 1.2 and 3, 1.2 and 2, 0.8 and 2.5, 0.6
 # and 3, 0.6 and 5, 0.3 and 3 read 1123, 1124, 1127, 1129, 1123 and 1121; almost no weight 1106.
@@ -153,14 +153,8 @@ def _pale(row: Evidence, text: str) -> tuple[int, ...]:
     labels = [row.spelling.index(label) for label in text]
     if not labels or log_likelihood(row.looks[0], labels) == -np.inf:
         return ()
-    middles = _middles(row, align(row.looks[0], labels))
+    middles = np.array(align(row.looks[0], labels).middles(row.columns))
     return tuple(np.flatnonzero(_off(_strokes(row), middles) > _OFF * row.height).tolist())
-
-
-def _middles(row: Evidence, spelt: Spelt) -> F64:
-    """Where in the row the first look sees each digit of a text, float64 [n], pixels."""
-    spans = np.array(spelt.spans).reshape(-1, 2)
-    return np.asarray((row.columns[spans[:, 0]] + row.columns[spans[:, 1] + 1]) / 2, np.float64)
 
 
 def _digits(row: Evidence, best: _Judged, confidence: float) -> tuple[Digit, ...]:
@@ -174,14 +168,12 @@ def _digits(row: Evidence, best: _Judged, confidence: float) -> tuple[Digit, ...
         sure[i] = digit.confidence
     unread = best.spelling.unread
     if best.steps > -np.inf:
-        steps = row.looks[0]
-        spelt = align(steps, labels)
-        spans = spelt.spans
-        seen = [float(np.exp(steps[a : b + 1, k].max())) for k, (a, b) in zip(labels, spans, strict=True)]
+        spelt = align(row.looks[0], labels)
+        seen = np.exp(spelt.sureness(row.looks[0]))
         sure *= seen
-        middles = _middles(row, spelt).tolist()
+        middles = spelt.middles(row.columns)
         near = {i: box for i, box in boxes.items() if _beyond(box, middles[i]) <= _ASTRAY * row.height}
-        boxes = {i: _box(row, first, last) for i, (first, last) in enumerate(spans)} | near
+        boxes = {i: _box(row, first, last) for i, (first, last) in enumerate(spelt.spans)} | near
         # Where a digit of the text is surely seen there is nothing else: the stroke holds it, joined with a frame or a
         # blot, or is a part of it.
         there = [middle for middle, share in zip(middles, seen, strict=True) if share >= _SURELY_SEEN]

@@ -48,13 +48,13 @@ def read_off(
     in the row each step's left edge is, pixels; strokes: the row's, left to right; height: of its digits, pixels.
     """
     spelt = align(steps, text)
-    middles = [float(columns[first] + columns[last + 1]) / 2 for first, last in spelt.spans]
+    middles = spelt.middles(columns)
     if _leaves_figures(middles, strokes, height):
         return None
     share = min(max(math.exp(likelihood), 1e-6), 1 - 1e-6)
     signs = (1.0, math.log(share / (1 - share)), float(len(text) == 1))
     confidence = 1 / (1 + math.exp(-sum(map(mul, signs, CALIBRATION))))
-    sure = [float(steps[first : last + 1, k].max()) for k, (first, last) in zip(spelt.labels, spelt.spans, strict=True)]
+    sure = spelt.sureness(steps)
     digits = tuple(
         Digit(labels[k], one, box)
         for k, one, box in zip(

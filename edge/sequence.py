@@ -84,6 +84,16 @@ class Spelt:
     labels: tuple[int, ...]
     spans: tuple[tuple[int, int], ...]
 
+    def middles(self, columns: F64) -> list[float]:
+        """Where each label is seen, pixels. columns: float64 [T + 1], where the steps' left edges are."""
+        return [float(columns[first] + columns[last + 1]) / 2 for first, last in self.spans]
+
+    def sureness(self, steps: F32) -> list[float]:
+        """The natural logarithm of each label's highest probability where it stands; steps: float32 [T, K]."""
+        return [
+            float(steps[first : last + 1, k].max()) for k, (first, last) in zip(self.labels, self.spans, strict=True)
+        ]
+
 
 def best_path(steps: F32) -> Spelt:
     """The text of the likeliest label at each step. steps: float32 [T, K], K's first is blank."""

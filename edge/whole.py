@@ -206,17 +206,12 @@ def _is_no_digit_beside(line: Line, page: Iterable[Seen]) -> bool:
 
 def _read_on(one: Seen) -> Line | None:
     """The line with more paper at an end where a digit is read beyond the last stroke; None where none is."""
-    line, places = one.line, _places(one)
+    line, places = one.line, best_path(one.looks[0]).middles(one.columns)
     if len(places) < 2:
         return None
     left = line.left - _FURTHER * line.height if places[0] < line.left - _BEYOND * line.height else line.left
     right = line.right + _FURTHER * line.height if places[-1] > line.right + _BEYOND * line.height else line.right
     return replace(line, left=left, right=right) if (left, right) != (line.left, line.right) else None
-
-
-def _places(one: Seen) -> list[float]:
-    """Where in a line its digits' middles are seen, pixels."""
-    return [float(one.columns[a] + one.columns[b + 1]) / 2 for a, b in best_path(one.looks[0]).spans]
 
 
 def _step(places: list[float]) -> float:
@@ -228,7 +223,7 @@ def _longer(one: Seen) -> Line | None:
     """The line with room for one more digit at each end beyond which the paper is not plain; None where it is."""
     if len(one.text) < 2 or one.likelihood < _LEAST_CONTINUED:
         return None
-    line, places = one.line, _places(one)
+    line, places = one.line, best_path(one.looks[0]).middles(one.columns)
     step, uneven = _step(places), _UNEVEN * line.spread(line.left, line.right)
     left, right = line.left, line.right
     for end, towards in ((places[0], -1), (places[-1], 1)):
@@ -244,14 +239,13 @@ def _continues(longer: Seen, one: Seen) -> bool:
     at = longer.text.find(one.text)
     if at < 0 or len(longer.text) == len(one.text):
         return False
-    places, steps = _places(longer), longer.looks[0]
-    spelt = best_path(steps)
-    sure = [math.exp(steps[a : b + 1, k].max()) for k, (a, b) in zip(spelt.labels, spelt.spans, strict=True)]
+    spelt = best_path(longer.looks[0])
+    places, sure = spelt.middles(longer.columns), spelt.sureness(longer.looks[0])
     first, end = at, at + len(one.text)
     step = _step(places[first:end])
     gaps = [(after - before) / step for before, after in pairwise(places)]
     least, most = _IN_STEP
-    return min(sure[:first] + sure[end:]) >= _SURE_OF_MORE and all(
+    return min(sure[:first] + sure[end:]) >= math.log(_SURE_OF_MORE) and all(
         least <= gap <= most for gap in gaps[:first] + gaps[end - 1 :]
     )
 
