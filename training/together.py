@@ -59,5 +59,6 @@ def place(device: str = "auto") -> Iterator[Place]:
     distributed.init_process_group("nccl" if cuda else "gloo")
     try:
         yield Place(distributed.get_rank(), world, here)
+        distributed.barrier()  # one that leaves while the first still writes and draws may abort
     finally:
         distributed.destroy_process_group()
