@@ -96,3 +96,12 @@ def solidity(component: Component) -> float:
     (_, (w, h), _) = cv2.minAreaRect(np.concatenate(component.contours))
     inside = sum(map(cv2.contourArea, component.contours)) - sum(map(cv2.contourArea, component.holes))
     return float(min(max(inside, 0.0) / max(w * h, 1.0), 1.0))
+
+
+def roughness(component: Component) -> float:
+    """A stroke's boundary, holes' too, over that of its convex hull: 1 without bays or holes, more than 1.5 for digits
+    that touch.
+    """
+    around = sum([cv2.arcLength(contour, True) for contour in component.contours + component.holes])
+    hull = cv2.convexHull(np.concatenate(component.contours))
+    return around / max(cv2.arcLength(hull, True), 1.0)

@@ -14,7 +14,7 @@ from edge.imaging.candidates import Candidate, find_candidates
 from edge.imaging.components import Component, cut_out, find_components, solidity, union
 from edge.imaging.cuts import cut, slant_of
 from edge.imaging.ink import Ink
-from edge.imaging.rows import RowOfStrokes, find_rows, straighten, without_blots
+from edge.imaging.rows import RowOfStrokes, find_rows, is_edges, straighten, without_blots
 from edge.imaging.rules import remove_rules
 from edge.imaging.segments import broken_across, segments_apart
 from edge.imaging.strip import BESIDE, shown_by, strip, width
@@ -160,6 +160,8 @@ def find_lines(ink: Ink, room: float) -> list[Line]:
     if broken:
         mask = u8(cv2.morphologyEx(ink.mask, cv2.MORPH_CLOSE, np.ones((broken, 1), np.uint8)))
         ink, rows = replace(ink, mask=mask), find_rows(find_components(mask))
+    # One digit on its own may look like an edge.
+    rows = [row for row in rows if not is_edges(row)] or rows
     return [_to_edges(_line(without_blots(row), ink)) for row in _likeliest(rows, room)]
 
 

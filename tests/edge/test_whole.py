@@ -1,12 +1,13 @@
-"""When a row that is read on beyond its end is taken to be the longer one."""
+"""Where more is looked for beyond a row's end, and when that is taken to be of the row."""
 
 import numpy as np
 import pytest
 
+from edge.imaging.components import Component
 from edge.imaging.ink import Ink
 from edge.imaging.lines import Line
 from edge.sequence import BLANK
-from edge.whole import Seen, _continues
+from edge.whole import Seen, _continues, _longer
 
 SPELLING = (BLANK, *"0123456789")
 NOTHING = Ink(np.zeros((9, 9), np.uint8), np.zeros((9, 9), np.uint8))
@@ -42,3 +43,35 @@ def seen(text, places, sure=()):
 )
 def test_a_row_continues_where_sure_digits_stand_in_step_beyond_what_was_read(longer, is_longer):
     assert _continues(longer, seen("481", (5, 15, 25))) is is_longer
+
+
+@pytest.mark.parametrize(
+    ("digits", "beyond", "ends"),
+    [
+        ([(100, 130), (140, 170), (180, 210)], [], ""),
+        ([(100, 130), (140, 170), (180, 210)], [(60, 90)], "left"),
+        ([(100, 130), (140, 170), (180, 210)], [(225, 250)], "right"),
+        ([(100, 130), (140, 170), (180, 210)], [(60, 90), (225, 250)], "left right"),
+        ([(100, 130), (140, 170), (180, 210)], [(20, 50), (270, 290)], ""),  # further off than one digit
+        ([(90, 130), (140, 170), (180, 220)], [], ""),  # broad ends, that reach to where a digit may be, are none
+        ([(90, 130), (140, 170), (180, 220)], [(68, 82)], "left"),
+        ([(20, 290)], [], ""),  # one stroke, as of a frame, is no end
+    ],
+)
+def test_more_is_looked_for_beyond_an_end_where_something_stands_that_is_not_the_row_itself(digits, beyond, ends):
+    """digits: left and right of the strokes of a row, read at 120, 155 and 190, 30 pixels tall; beyond: of pale ink."""
+    strength = np.zeros((60, 320), np.uint8)
+    for strokes, dark in ((beyond, 90), (digits, 220)):
+        for left, right in strokes:
+            strength[15:45, left:right] = dark
+    if len(digits) == 1:
+        strength[18:42, 23:287] = 0
+    steps = np.log(np.full((320, len(SPELLING)), 1e-3))
+    steps[:, 0] = 0.0
+    for place, label in zip((120, 155, 190), "481", strict=True):
+        steps[place, SPELLING.index(label)] = 1.0
+    strokes = [Component((), left, 15, right - left, 30) for left, right in digits]
+    line = Line(strokes, Ink(strength, strength), digits[0][0], digits[-1][1], 15.0, 30.0, None)
+    longer = _longer(Seen(line, [steps.astype(np.float32)], np.arange(321.0), "481", -0.1))
+    found = [] if longer is None else ["left"] * (longer.left < line.left) + ["right"] * (longer.right > line.right)
+    assert " ".join(found) == ends

@@ -42,6 +42,14 @@ def test_the_strips_of_a_dense_page_take_no_more_than_the_room_they_are_given(ro
     assert len(lines) < len(find_lines(ink_of(mask), ROOMY))
 
 
+def test_a_corner_beside_rows_is_no_line_but_all_there_is_may_be_a_digit():
+    corner = np.zeros((60, 400), np.uint8)
+    cv2.fillPoly(corner, [np.array([(300, 10), (399, 10), (399, 40)])], 255)
+    assert len(find_lines(ink_of(corner), ROOMY)) == 1
+    (line,) = find_lines(ink_of(np.vstack([bars(1, 20, 24, 60), corner])), ROOMY)
+    assert len(line.strokes) == 20
+
+
 def test_of_a_dense_page_the_tallest_rows_are_kept():
     small, large = bars(20, 20, 14, 24), bars(1, 20, 40, 80)
     page = np.vstack([small, large, small])

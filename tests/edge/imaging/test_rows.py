@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.imaging.components import Component, find_components
-from edge.imaging.rows import find_rows, straighten, without_blots
+from edge.imaging.rows import find_rows, is_edges, straighten, without_blots
 from edge.imaging.segments import broken_across
 
 
@@ -281,6 +281,35 @@ def test_what_a_much_broader_pen_drew_is_left_out_of_a_row():
 def test_rings_and_bars_of_one_pen_all_stay_in_their_row():
     assert len(without_blots(row_with()).body) == 10
     assert len(without_blots(row_with((600, 6))).body) == 11
+
+
+@pytest.mark.parametrize(
+    ("outline", "edges"),
+    [
+        ([(20, 40), (180, 40), (180, 70)], True),  # a sheet's corner
+        ([(20, 40), (180, 44), (178, 70), (24, 64)], True),
+        ([(20, 20), (50, 20), (48, 90), (22, 90)], False),  # taller than broad: a one
+        ([(20, 20), (40, 20), (40, 80), (140, 80), (140, 20), (160, 20), (160, 99), (20, 99)], False),  # ones, joined
+    ],
+)
+def test_a_row_of_broad_strokes_without_bays_is_edges(outline, edges):
+    ink = np.zeros((120, 400), np.uint8)
+    cv2.fillPoly(ink, [np.array(outline)], 255)
+    (row,) = rows_of(ink)
+    assert is_edges(row) is edges
+    beside = row.right + 30
+    cv2.line(ink, (beside, 30), (beside, 80), 255, 6)
+    (row,) = rows_of(ink)
+    assert len(row.body) == 2 and not is_edges(row)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_digits_joined_by_broad_pens_are_no_edge(seed, written):
+    ink = (written("1171", seed).ink > 127).astype(np.uint8) * 255
+    while len(find_components(ink)) > 1:
+        ink = cv2.dilate(ink, np.ones((3, 3), np.uint8))
+    (row,) = rows_of(ink)
+    assert row.body[0].w > row.body[0].h and not is_edges(row)
 
 
 def test_a_page_of_thousands_of_strokes_is_made_rows_of():
