@@ -21,7 +21,7 @@ from edge.imaging.ink import find_inks, find_local_inks
 from edge.imaging.lines import Line, find_lines, lattice
 from edge.imaging.normalise import normalise_all
 from edge.model_card import REJECT
-from edge.page import ReadLine, doubted, is_likely, shows_a_row, sureness, without_strays
+from edge.page import ReadLine, doubted, is_likely, shows_a_row, sureness, without_parts, without_strays
 from edge.placing import corners, moved
 from edge.recogniser import TUNED_ABOVE, Recogniser, Tuned
 from edge.row import UNREADABLE, Row
@@ -210,7 +210,7 @@ def _best(pages: list[list[ReadLine]], as_whole: int) -> list[ReadLine]:
     """The rows of the surest of several readings of a picture. as_whole: how many of them, the first, are not of a
     picture looked through again, part by part.
     """
-    pages = [without_strays(page) for page in pages]
+    pages = without_parts([without_strays(page) for page in pages])
     best = max(range(len(pages)), key=lambda k: sureness(pages[k]), default=-1)
     rows = pages[best] if pages else []
     return rows if best < as_whole else [doubted(row, _WHOLE) for row in rows]

@@ -132,22 +132,34 @@ def find_rows(components: list[Component], least: int = 8) -> list[RowOfStrokes]
     # A comma or dash large enough to be a digit elsewhere began a row of its own; its neighbours tell what it is.
     few = [c for row in result if len(row.body) < _ENOUGH for c in row.body]
     belongs = {id(c): i is not None for c, i in zip(few, _rows_of(few, result), strict=True)}
+    alone = [row.body[0] for row in result if len(row.body) == 1]
+    single = np.array([(c.x, c.y, c.right, c.bottom) for c in alone]).reshape(-1, 4)
     kept = []
     for row in result:
-        if all(belongs.get(id(c), False) for c in row.body):
+        if all(belongs.get(id(c), False) for c in row.body) and not _is_encircled(row, single):
             small += row.body + row.marks
         else:
             kept.append(row)
     result = kept
-    alone = []  # the row that one belonged to was itself another's
+    left_over = []  # the row that one belonged to was itself another's
     for component, i in zip(small, _rows_of(small, result, least=0.0), strict=True):
         if i is not None:
             result[i].marks.append(component)
         elif component.h >= least:
-            alone.append(RowOfStrokes([component]))
-    result += alone
+            left_over.append(RowOfStrokes([component]))
+    result += left_over
     result = [row for row in result if not _is_an_edge(row)]
     return sorted(result, key=lambda row: median([c.centre[1] for c in row.body]))
+
+
+def _is_encircled(row: RowOfStrokes, single: np.ndarray) -> bool:
+    """Whether it lies in a single stroke, as a number that a ring or a box is drawn round: no marks of that.
+
+    single: int [n, 4], left, top, right and bottom of the strokes that are rows of their own.
+    """
+    x, y, w, h = union(row.body)
+    around = (single[:, :2] < (x, y)) & (single[:, 2:] > (x + w, y + h))
+    return bool(around.all(1).any())
 
 
 def _is_an_edge(row: RowOfStrokes) -> bool:

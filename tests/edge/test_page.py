@@ -9,7 +9,7 @@ from edge.decode import Decoded
 from edge.imaging.components import Component
 from edge.imaging.ink import Ink
 from edge.imaging.lines import Line
-from edge.page import ReadLine, all_right, doubted, is_likely, without_strays
+from edge.page import ReadLine, all_right, doubted, is_likely, without_parts, without_strays
 from edge.row import UNREADABLE, Digit
 
 
@@ -100,3 +100,46 @@ def test_rows_lose_no_digit_that_has_a_stroke_but_where_all_of_the_row_is_told_e
         strokes = was.line.strokes
         assert all(digit.box[0] > strokes[-1].right or digit.box[0] + 20 < strokes[0].x for digit in lost)
         assert one.decoded.confidence == pytest.approx(all_right(one.decoded.digits))
+
+
+def told(
+    *boxes: tuple[int, int, int, int], sure: float = 0.9, light: bool = False, back: np.ndarray | None = None
+) -> ReadLine:
+    """A row of digits in these boxes, x, y, width and height, the ink of which fills their left halves."""
+    mask = np.zeros((200, 400), np.uint8)
+    for x, y, w, h in boxes:
+        mask[y : y + h, x : x + w // 2] = 255
+    strokes = [Component((), *box) for box in boxes]
+    line = Line(strokes, Ink(mask, mask, light), 0.0, 9.0, 0.0, 9.0, back)
+    digits = tuple(Digit("5", sure, box) for box in boxes)
+    return ReadLine(Decoded(digits, all_right(digits)), line, [])
+
+
+WHOLE = (100, 100, 40, 60)
+LEFT, RIGHT = (102, 104, 10, 40), (124, 104, 14, 30)
+
+
+@pytest.mark.parametrize(
+    ("alone", "row", "is_part"),
+    [
+        (told(WHOLE), told(LEFT, RIGHT), True),
+        (told(WHOLE), told(LEFT), True),
+        (told(WHOLE), told((96, 96, 44, 48)), True),  # a little beyond
+        (told(WHOLE, sure=0.5), told(LEFT, RIGHT), False),
+        (told(WHOLE), told(LEFT, (150, 104, 14, 30)), False),  # not all of it
+        (told(WHOLE), told((102, 60, 10, 40)), False),
+        (told(WHOLE), told((102, 101, 10, 57)), False),  # as tall: the same, read otherwise
+        (told(WHOLE), told(RIGHT), False),  # no ink of the digit's, as of a number that a ring is drawn round
+        (told(WHOLE), told(RIGHT, light=True), True),  # its paper
+        (told(WHOLE, (150, 100, 40, 60)), told(LEFT, RIGHT), False),  # in a row's digit
+        (told(WHOLE), told((2, 4, 10, 40), back=np.array([[1.0, 0, 100], [0, 1, 100]])), True),
+        (told(WHOLE), told(LEFT, back=np.array([[1.0, 0, 100], [0, 1, 0]])), False),
+    ],
+)
+def test_what_lies_in_a_digit_that_another_reading_is_sure_of_is_part_of_it(
+    alone: ReadLine, row: ReadLine, is_part: bool
+) -> None:
+    other = told((300, 100, 20, 30), (330, 100, 20, 30))
+    assert without_parts([[alone], [row, other]]) == [[alone], [other] if is_part else [row, other]]
+    assert without_parts([[row], [], [alone]]) == [[] if is_part else [row], [], [alone]]
+    assert without_parts([[row, alone], []]) == [[row, alone], []]

@@ -233,6 +233,22 @@ def test_a_comma_as_tall_as_a_small_digit_is_a_mark_of_its_row_and_a_small_digit
     assert [len(found.body) for found in find_rows(find_components(alone))] == [4, 1]
 
 
+@pytest.mark.parametrize(
+    ("ring", "count", "rows", "marks"), [(True, 2, [1, 2], 0), (True, 1, [1], 1), (False, 2, [1], 2)]
+)
+def test_two_strokes_in_a_ring_are_a_row_and_what_stands_beside_a_tall_one_is_its_mark(ring, count, rows, marks):
+    ink = np.zeros((260, 300), np.uint8)
+    if ring:
+        cv2.ellipse(ink, (150, 130), (120, 100), 0, 0, 360, 255, 4)
+    else:
+        cv2.rectangle(ink, (60, 30), (90, 230), 255, cv2.FILLED)
+    for x in (120, 160)[:count]:
+        ink[100:160, x : x + 12] = 255
+    found = rows_of(ink)
+    assert sorted(len(row.body) for row in found) == rows
+    assert sum(len(row.marks) for row in found) == marks
+
+
 def test_a_low_flat_digit_that_stands_apart_from_its_row_is_not_lost():
     """Its middle is further off than marks are looked for, and it is lower than digits that tell a row's height."""
     (row,) = rows_of(blocks(*((30 + 80 * i, 40, 60, 67) for i in range(6)), (529, 85, 60, 27)))
